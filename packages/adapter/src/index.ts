@@ -1,0 +1,2 @@
+import pg from 'pg'
+export class A { c: pg.Client | undefined = new pg.Client() }

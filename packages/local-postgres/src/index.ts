@@ -1,0 +1,6 @@
+// A throwaway PostgreSQL server for running, testing and benchmarking this repository. This file owns the
+// public surface; the server itself lives in a process of its own (supervisor.ts), which outlives us only
+// for as long as it takes to clean up.
+export { LocalPostgresError, type LocalPostgresErrorCode } from './errors.js'
+export { startLocalPostgres, type LocalPostgres } from './start.js'
+export type { LocalPostgresOptions, ShutdownMode } from './protocol.js'

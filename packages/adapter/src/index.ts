@@ -1,2 +1,22 @@
-import pg from 'pg'
-export class A { c: pg.Client | undefined = new pg.Client() }
+/** The public surface: named exports, nothing else. */
+export { RealPoolAdapter } from './adapter/factory.js'
+export type {
+  ConnectionOptions,
+  Duration,
+  PoolOptions,
+  RealPoolAdapterOptions,
+  RealPoolOptions,
+} from './options.js'
+export { type AcquireLeaseOptions, type Lease, RealPool } from './pg/real-pool.js'
+export {
+  LeaseError,
+  OptionsError,
+  PoolClosedError,
+  PoolConnectError,
+  type PoolCounts,
+  PoolError,
+  type PoolErrorCode,
+  PoolTimeoutError,
+  TooManyRequestsError,
+} from './pool/errors.js'
+export type { PoolStats } from './pool/stats.js'

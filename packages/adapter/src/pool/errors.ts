@@ -7,12 +7,7 @@ const BRAND = Symbol.for('prisma-pg-real-pool.error')
 
 /** What every error of this package says of itself in `code`. */
 export type PoolErrorCode =
-  | 'POOL_TIMEOUT'
-  | 'POOL_TOO_MANY_REQUESTS'
-  | 'POOL_CLOSED'
-  | 'POOL_CONNECT'
-  | 'POOL_LEASE'
-  | 'POOL_OPTIONS'
+  'POOL_TIMEOUT' | 'POOL_TOO_MANY_REQUESTS' | 'POOL_CLOSED' | 'POOL_CONNECT' | 'POOL_LEASE' | 'POOL_OPTIONS'
 
 /** The state of a pool at the moment an error was made: the numbers that explain it. */
 export interface PoolCounts {
@@ -51,7 +46,7 @@ export class PoolError extends Error {
 
   readonly code: PoolErrorCode
   /** The pool's numbers when the error was made, where a pool was involved. */
-  readonly counts: PoolCounts | undefined;
+  readonly counts: PoolCounts | undefined
   readonly [BRAND] = true
 
   constructor(code: PoolErrorCode, message: string, options: PoolErrorOptions = {}) {

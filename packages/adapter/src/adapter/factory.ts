@@ -1,0 +1,80 @@
+/** What users hand to `new PrismaClient({ adapter })`: one adapter is one pool, however many clients share it. */
+import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { type RealPoolAdapterOptions, type ResolvedOptions, resolveAdapterOptions } from '../options.js'
+import { type ConnectionConfig, resolveConnection, withDatabase } from '../pg/connection-config.js'
+import { PoolLender } from '../pg/lender.js'
+import { RealPool } from '../pg/real-pool.js'
+import { systemClock } from '../pool/clock.js'
+import { RealPoolConnection } from './adapter.js'
+import { ADAPTER_NAME, asPrismaDoes } from './queryable.js'
+
+/**
+ * A Prisma driver adapter for PostgreSQL with a real connection pool.
+ *
+ * @example
+ * ```ts
+ * import { RealPoolAdapter } from 'prisma-pg-real-pool'
+ * import { PrismaClient } from './generated/client'
+ *
+ * const adapter = new RealPoolAdapter({
+ *   connectionString: process.env.DATABASE_URL,
+ *   pool: { minSize: 2, maxSize: 10, timeout: '10s' },
+ * })
+ * const prisma = new PrismaClient({ adapter })
+ * ```
+ */
+export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
+  readonly provider = 'postgres'
+  readonly adapterName = ADAPTER_NAME
+  /** The pool behind the adapter: its statistics, and its end. It opens when the first client connects. */
+  readonly pool: RealPool
+  readonly #options: ResolvedOptions
+  readonly #config: ConnectionConfig
+  readonly #lender: PoolLender
+  #clients = 0
+
+  /**
+   * @param options - A connection URL, or the options.
+   * @throws {@link OptionsError} (`POOL_OPTIONS`) naming every option that is not valid.
+   */
+  constructor(options: string | RealPoolAdapterOptions) {
+    this.#options = resolveAdapterOptions(options)
+    this.#config = resolveConnection(this.#options.connection, this.#options.schema)
+    this.#lender = new PoolLender(this.#options, this.#config, systemClock)
+    this.pool = new RealPool({ lender: this.#lender })
+  }
+
+  /** Called by Prisma when a client connects. The pool is open from the first client to the last. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- Prisma wants a promise, also of a failure.
+  async connect(): Promise<SqlDriverAdapter> {
+    this.#lender.open()
+    this.#clients++
+    return new RealPoolConnection(this.#lender, this.#config.schema, () => {
+      this.#clients--
+      return this.#clients === 0 ? this.#lender.suspend() : Promise.resolve()
+    })
+  }
+
+  /** Called by Prisma Migrate: a database of its own, dropped when the adapter is disposed of. */
+  async connectToShadowDb(): Promise<SqlDriverAdapter> {
+    const database = `prisma_migrate_shadow_db_${globalThis.crypto.randomUUID()}`
+    const main = await this.connect()
+    try {
+      await main.executeScript(`CREATE DATABASE "${database}"`)
+    } catch (error) {
+      await main.dispose()
+      throw error
+    }
+    const lender = new PoolLender(this.#options, withDatabase(this.#config, database), systemClock)
+    lender.open()
+    return new RealPoolConnection(lender, this.#config.schema, async () => {
+      // A database that is in use cannot be dropped: first our own connections to it end.
+      await lender.close({ force: true })
+      try {
+        await asPrismaDoes(() => main.executeScript(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`))
+      } finally {
+        await main.dispose()
+      }
+    })
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * Every option: its type, its default, and one schema that checks it. Resolving is pure: no environment, no
+ * connection. All problems are reported at once, each with the option's name, the value and the fix.
+ */
+import { closest, distance } from 'fastest-levenshtein'
+import ms, { type StringValue } from 'ms'
+import type { ClientConfig } from 'pg'
+import * as v from 'valibot'
+import { OptionsError } from './pool/errors.js'
+import type { PoolSettings } from './pool/types.js'
+
+/**
+ * A length of time: a number of milliseconds, or a string with a unit. Bare numbers from 1 to 999 are
+ * refused, because they are mostly seconds that somebody pasted: write `'10s'` or `'10ms'`.
+ */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+
+/**
+ * How the pool behaves. Every duration takes milliseconds or a string such as `'30s'`.
+ *
+ * @example
+ * ```ts
+ * import type { PoolOptions } from 'prisma-pg-real-pool'
+ *
+ * const pool: PoolOptions = { minSize: 2, maxSize: 10, timeout: '10s', maxLifetime: '1h', maxIdle: '10m' }
+ * ```
+ */
+export interface PoolOptions {
+  /** Names the pool in errors and statistics. @defaultValue `pool-1`, `pool-2` … */
+  name?: string | undefined
+  /** Connections kept open, opened in the background when the pool opens. @defaultValue `2` */
+  minSize?: number | undefined
+  /** The most connections that exist at any time. @defaultValue `10` */
+  maxSize?: number | undefined
+  /** How long a request waits for a connection; `0`: not at all. @defaultValue `'30s'` */
+  timeout?: Duration | undefined
+  /** How many requests may wait; one more is turned away at once. `0`: no cap. @defaultValue `0` */
+  maxWaiting?: number | undefined
+  /** How long a connection lives, less up to 5 %; then it is replaced. `0`: for ever. @defaultValue `'1h'` */
+  maxLifetime?: Duration | undefined
+  /**
+   * The window after which the pool closes one connection that it could have done without all the while, down
+   * to `minSize`. `0`: never. @defaultValue `'10m'`
+   */
+  maxIdle?: Duration | undefined
+  /** How long one attempt to connect may take. `0`: as long as it takes. @defaultValue `'5s'` */
+  connectTimeout?: Duration | undefined
+  /**
+   * How long the pool goes on trying, with growing delays, to replace a connection while the server is away;
+   * after that it tries again when a request comes. @defaultValue `'5m'`
+   */
+  reconnectTimeout?: Duration | undefined
+  /** How many connections are opened at the same time. @defaultValue `3` */
+  numWorkers?: number | undefined
+}
+
+/** The connection fields of node-postgres, in its meaning; those given win over the URL. */
+export type ConnectionOptions = {
+  [K in (typeof CONNECTION_KEYS)[number]]?: ClientConfig[K] | undefined
+}
+
+/** What `new RealPool(…)` takes. */
+export interface RealPoolOptions extends ConnectionOptions {
+  /**
+   * The schema that raw queries and generated ones use: it becomes the session's `search_path`.
+   * @defaultValue `?schema=` of the URL, else the server's own `search_path`
+   */
+  schema?: string | undefined
+  /** `true`: a pool with the defaults. @defaultValue `true` */
+  pool?: true | PoolOptions | undefined
+}
+
+/** What `new RealPoolAdapter(…)` takes. */
+export interface RealPoolAdapterOptions extends RealPoolOptions {
+  /** Told of every idle connection that is lost. The pool replaces it by itself. */
+  onPoolError?: ((error: Error) => void) | undefined
+  /** Told of every connection that is lost while a query or a transaction uses it. */
+  onConnectionError?: ((error: Error) => void) | undefined
+}
+
+const CONNECTION_KEYS = [
+  'connectionString',
+  'host',
+  'port',
+  'database',
+  'user',
+  'password',
+  'ssl',
+  'application_name',
+  'fallback_application_name',
+  'options',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'query_timeout',
+  'client_encoding',
+  'keepAlive',
+  'keepAliveInitialDelayMillis',
+  'stream',
+] as const satisfies readonly (keyof ClientConfig)[]
+
+/** Never printed: they may hold secrets. */
+const SECRET_KEYS: ReadonlySet<string> = new Set(['connectionString', 'password', 'ssl', 'stream'])
+
+const DURATION = /^(?:\d+|\d*\.\d+)(?:ms|s|m|h|d)$/
+const LONGEST_SUSPECT_MS = 999
+
+/** A number from 1 to 999 looks like seconds; only a string says what is meant. */
+const duration = v.pipe(
+  v.custom<Duration>(
+    (value) =>
+      (typeof value === 'number' && value >= 0) || (typeof value === 'string' && DURATION.test(value)),
+    "must be a duration: milliseconds, or a string such as '30s', '500ms', '10m' or '1h'",
+  ),
+  v.check(
+    (value) => typeof value !== 'number' || value === 0 || value > LONGEST_SUSPECT_MS,
+    ({ input }) =>
+      `is ${String(input)} milliseconds as written: write '${String(input)}s' or '${String(input)}ms'`,
+  ),
+  v.transform((value) => (typeof value === 'number' ? value : ms(value as StringValue))),
+)
+
+const wholeNumber = (least: number) =>
+  v.pipe(
+    v.number('must be a number'),
+    v.check((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`),
+  )
+
+const callback = v.custom<(error: Error) => void>(
+  (value) => typeof value === 'function',
+  'must be a function',
+)
+
+const poolEntries = {
+  name: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
+  minSize: v.optional(wholeNumber(0)),
+  maxSize: v.optional(wholeNumber(1)),
+  timeout: v.optional(duration, '30s'),
+  maxWaiting: v.optional(wholeNumber(0), 0),
+  maxLifetime: v.optional(duration, '1h'),
+  maxIdle: v.optional(duration, '10m'),
+  connectTimeout: v.optional(duration, '5s'),
+  reconnectTimeout: v.optional(duration, '5m'),
+  numWorkers: v.optional(wholeNumber(1), 3),
+}
+
+const poolSchema = v.pipe(
+  v.strictObject(poolEntries),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const { minSize, maxSize } = sizesOf(dataset.value)
+    if (maxSize < minSize) addIssue({ message: `has a maxSize (${maxSize}) below its minSize (${minSize})` })
+  }),
+)
+
+const DEFAULT_MIN_SIZE = 2
+const DEFAULT_MAX_SIZE = 10
+
+/** Where only one of the two sizes is given, the other's default gives way to it. */
+function sizesOf({ minSize, maxSize }: { minSize?: number | undefined; maxSize?: number | undefined }) {
+  return {
+    minSize: minSize ?? Math.min(DEFAULT_MIN_SIZE, maxSize ?? DEFAULT_MIN_SIZE),
+    maxSize: maxSize ?? Math.max(DEFAULT_MAX_SIZE, minSize ?? 0),
+  }
+}
+
+const connectionEntries = Object.fromEntries(
+  CONNECTION_KEYS.map((key) => [key, v.optional(v.unknown())]),
+) as Record<(typeof CONNECTION_KEYS)[number], v.OptionalSchema<v.UnknownSchema, undefined>>
+
+const poolOption = v.optional(
+  v.pipe(
+    v.unknown(),
+    v.transform((value) => (value === true ? {} : value)),
+    poolSchema,
+  ),
+  true,
+)
+
+const realPoolEntries = {
+  ...connectionEntries,
+  connectionString: v.optional(
+    v.string('must be a string: the URL of the database, for example from DATABASE_URL'),
+  ),
+  port: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.check(
+        (value) => Number.isInteger(value) && value > 0 && value < 65_536,
+        'must be a port from 1 to 65535',
+      ),
+    ),
+  ),
+  host: v.optional(v.string('must be a string')),
+  database: v.optional(v.string('must be a string')),
+  user: v.optional(v.string('must be a string')),
+  schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
+  pool: poolOption,
+}
+
+const realPoolSchema = v.strictObject(realPoolEntries)
+const adapterEntries = {
+  ...realPoolEntries,
+  onPoolError: v.optional(callback),
+  onConnectionError: v.optional(callback),
+}
+const adapterSchema = v.strictObject(adapterEntries)
+
+/** Options after defaults and units: what the pool and its connector go by. */
+export interface ResolvedOptions {
+  readonly connection: ConnectionOptions
+  readonly schema: string | undefined
+  readonly pool: PoolSettings
+  readonly connectTimeout: number
+  readonly onPoolError: ((error: Error) => void) | undefined
+  readonly onConnectionError: ((error: Error) => void) | undefined
+}
+
+export function resolveRealPoolOptions(options: string | RealPoolOptions): ResolvedOptions {
+  return resolve(options, realPoolSchema)
+}
+
+export function resolveAdapterOptions(options: string | RealPoolAdapterOptions): ResolvedOptions {
+  return resolve(options, adapterSchema)
+}
+
+function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapterSchema): ResolvedOptions {
+  const input = typeof options === 'string' ? { connectionString: options } : options
+  const result = v.safeParse(schema, input)
+  if (!result.success) throw new OptionsError(problemsMessage(result.issues))
+  const output: v.InferOutput<typeof adapterSchema> = result.output
+  const { schema: schemaName, pool, onPoolError, onConnectionError, ...connection } = output
+  return {
+    connection: connection as ConnectionOptions,
+    schema: schemaName,
+    pool: {
+      ...pool,
+      ...sizesOf(pool),
+      name: pool.name ?? nextPoolName(),
+      maxLifetime: zeroIsNever(pool.maxLifetime),
+      maxIdle: zeroIsNever(pool.maxIdle),
+    },
+    connectTimeout: zeroIsNever(pool.connectTimeout),
+    onPoolError,
+    onConnectionError,
+  }
+}
+
+function zeroIsNever(durationMs: number): number {
+  return durationMs === 0 ? Infinity : durationMs
+}
+
+/** The milliseconds of a duration that a method was given. */
+export function parseDuration(name: string, value: Duration): number {
+  const result = v.safeParse(v.object({ [name]: duration }), { [name]: value })
+  if (!result.success) throw new OptionsError(problemsMessage(result.issues))
+  return result.output[name] as number
+}
+
+let poolsNamed = 0
+
+function nextPoolName(): string {
+  poolsNamed++
+  return `pool-${poolsNamed}`
+}
+
+// --- Messages ---
+
+type Issue = v.BaseIssue<unknown>
+
+function problemsMessage(issues: readonly Issue[]): string {
+  const problems = issues.map(describeProblem)
+  if (problems.length === 1) return `the options are not valid: ${problems[0] as string}`
+  return `the options are not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`
+}
+
+function describeProblem(issue: Issue): string {
+  const path = v.getDotPath(issue) ?? ''
+  if (issue.type === 'strict_object') {
+    if (issue.expected === 'never') return describeUnknown(path)
+    const what = path === '' ? 'the options' : `\`${path}\``
+    return `${what} must be ${path === 'pool' ? 'true or an object of pool options' : 'a URL or an object'}, not ${print(issue.input)}`
+  }
+  const isSecret = SECRET_KEYS.has(path)
+  const isObject = typeof issue.input === 'object'
+  return `\`${path}\`${isSecret || isObject ? '' : ` (${print(issue.input)})`} ${issue.message}`
+}
+
+function describeUnknown(path: string): string {
+  const isPoolOption = path.startsWith('pool.')
+  const known = Object.keys(isPoolOption ? poolEntries : adapterEntries)
+  const name = isPoolOption ? path.slice('pool.'.length) : path
+  const guess = closest(name, known)
+  if (distance(name, guess) <= Math.max(2, name.length / 3)) {
+    return `\`${path}\` is not an option: did you mean \`${isPoolOption ? 'pool.' : ''}${guess}\`?`
+  }
+  if (!isPoolOption && name in poolEntries)
+    return `\`${path}\` is not an option here: write it inside \`pool\``
+  return `\`${path}\` is not an option; there are: ${known.join(', ')}`
+}
+
+function print(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
+}

@@ -1,0 +1,56 @@
+/** What a failure to connect means: what happened, where, what to do, and whether trying again can help. */
+import type { ConnectFailure } from '../pool/types.js'
+
+interface Advice {
+  readonly isPermanent: boolean
+  readonly advice: string
+}
+
+/** By SQLSTATE, or the code of a socket or TLS error. */
+const ADVICE: Readonly<Record<string, Advice>> = {
+  '28P01': { isPermanent: true, advice: 'Check the user and the password.' },
+  '28000': { isPermanent: true, advice: "Check the user, and the server's pg_hba.conf." },
+  '3D000': { isPermanent: true, advice: 'Check the name of the database, or create it.' },
+  '42501': { isPermanent: true, advice: 'The user lacks the right to connect to this database.' },
+  '53300': { isPermanent: false, advice: 'Lower maxSize, or raise max_connections on the server.' },
+  '57P03': { isPermanent: false, advice: 'The server is starting up or shutting down.' },
+  ECONNREFUSED: { isPermanent: false, advice: 'Is the server running there, and listening on that address?' },
+  ENOTFOUND: { isPermanent: false, advice: 'Check the name of the host.' },
+  EAI_AGAIN: { isPermanent: false, advice: 'The name of the host could not be looked up just now.' },
+  ENOENT: { isPermanent: false, advice: 'There is no socket at that path: is the server running?' },
+  ETIMEDOUT: { isPermanent: false, advice: 'Check the host and the firewall, or raise connectTimeout.' },
+  DEPTH_ZERO_SELF_SIGNED_CERT: { isPermanent: true, advice: 'Give the certificate authority in ssl.ca.' },
+  SELF_SIGNED_CERT_IN_CHAIN: { isPermanent: true, advice: 'Give the certificate authority in ssl.ca.' },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { isPermanent: true, advice: 'Give the certificate authority in ssl.ca.' },
+  ERR_TLS_CERT_ALTNAME_INVALID: { isPermanent: true, advice: 'The certificate is for another host name.' },
+  CERT_HAS_EXPIRED: { isPermanent: true, advice: "Renew the server's certificate." },
+}
+
+/** node-postgres raises some failures without a code. */
+const ADVICE_BY_MESSAGE: ReadonlyArray<readonly [RegExp, Advice]> = [
+  [/does not support SSL/, { isPermanent: true, advice: 'Turn ssl off, or on at the server.' }],
+  [/password must be a string/i, { isPermanent: true, advice: 'The server wants a password: give one.' }],
+]
+
+export function explainConnectFailure(target: string, error: unknown): ConnectFailure {
+  const cause = firstOf(error)
+  const { isPermanent, advice } = adviceFor(cause) ?? { isPermanent: false, advice: '' }
+  const message = `could not connect to ${target}: ${messageOf(cause)}`
+  return { isPermanent, message: advice === '' ? message : `${message}. ${advice}` }
+}
+
+/** A host with several addresses fails with one error for each: the first tells as much as any. */
+function firstOf(error: unknown): unknown {
+  return error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as unknown) : error
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function adviceFor(error: unknown): Advice | undefined {
+  const code = (error as { code?: unknown } | null)?.code
+  if (typeof code === 'string' && code in ADVICE) return ADVICE[code]
+  const message = messageOf(error)
+  return ADVICE_BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1]
+}

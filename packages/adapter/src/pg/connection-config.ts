@@ -1,0 +1,100 @@
+/**
+ * From a URL and connection fields to what node-postgres wants, and the name of the server for messages.
+ * Fields that are given win over the URL.
+ */
+import type { ClientConfig } from 'pg'
+import { parse } from 'pg-connection-string'
+import type { ConnectionOptions } from '../options.js'
+import { OptionsError } from '../pool/errors.js'
+
+export interface ConnectionConfig {
+  readonly client: ClientConfig
+  readonly schema: string | undefined
+  /** Host, port and database, as messages name them; never a password. */
+  readonly target: string
+}
+
+/** Any of these says where to connect, as it does for psql. */
+const ENVIRONMENT = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGSERVICE']
+
+export function resolveConnection(
+  options: ConnectionOptions,
+  schemaOption: string | undefined,
+): ConnectionConfig {
+  const { connectionString, ...fields } = withoutUndefined(options)
+  const fromUrl = connectionString === undefined ? {} : parseUrl(connectionString)
+  if (connectionString === undefined) requireSomeTarget(options, fields)
+  const { schema: urlSchema, ...urlFields } = fromUrl
+  const schema = schemaOption ?? urlSchema
+  const merged = { ...urlFields, ...fields } as ClientConfig
+  // The form of dates must not depend on how the server is set up; what the user sets comes after and wins.
+  const settings = ['-c DateStyle=ISO']
+  if (schema !== undefined) settings.push(`-c search_path=${escapeOption(quoteIdentifier(schema))}`)
+  if (merged.options !== undefined) settings.push(merged.options)
+  return { client: { ...merged, options: settings.join(' ') }, schema, target: describeTarget(merged) }
+}
+
+/** The same server and session, another database. */
+export function withDatabase(config: ConnectionConfig, database: string): ConnectionConfig {
+  const client = { ...config.client, database }
+  return { ...config, client, target: describeTarget(client) }
+}
+
+function parseUrl(url: string): Record<string, unknown> & { schema?: string } {
+  if (!/^(postgres|postgresql|socket):\/\//.test(url) && !url.startsWith('/')) {
+    throw new OptionsError(
+      '`connectionString` is not a PostgreSQL URL: it must begin with postgresql:// and look like ' +
+        'postgresql://user:password@host:5432/database',
+    )
+  }
+  let parsed: ReturnType<typeof parse>
+  try {
+    parsed = parse(url)
+  } catch {
+    // The parser's own error may quote the URL, and with it the password.
+    throw new OptionsError(
+      '`connectionString` cannot be parsed: it must look like postgresql://user:password@host:5432/database; ' +
+        'characters such as @ : / # % in the user or password must be percent-encoded',
+    )
+  }
+  const known = Object.entries(parsed).filter(
+    ([, value]) => value !== undefined && value !== null && value !== '',
+  )
+  const { port, schema, ...rest } = Object.fromEntries(known) as Record<string, unknown>
+  return {
+    ...rest,
+    ...(port === undefined ? {} : { port: Number(port) }),
+    ...(typeof schema === 'string' ? { schema } : {}),
+  }
+}
+
+function requireSomeTarget(options: ConnectionOptions, fields: object): void {
+  const isNamed = ['host', 'database', 'user', 'stream'].some((key) => key in fields)
+  if (isNamed || ENVIRONMENT.some((name) => process.env[name] !== undefined)) return
+  const found =
+    'connectionString' in options ? '`connectionString` is undefined' : '`connectionString` is missing'
+  throw new OptionsError(
+    `${found}: give the URL of the database (is DATABASE_URL set, and loaded before this runs?), ` +
+      'or at least one of `host`, `database` and `user`',
+  )
+}
+
+function describeTarget({ host, port, database }: ClientConfig): string {
+  const address = host ?? process.env['PGHOST'] ?? 'localhost'
+  const portNumber = port ?? process.env['PGPORT'] ?? 5432
+  const name = database ?? process.env['PGDATABASE']
+  return `${address}:${portNumber}${name === undefined ? '' : `/${name}`}`
+}
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** In `options` of the startup packet a space ends an argument and a backslash escapes (manual 54.7, 34.1.2). */
+function escapeOption(value: string): string {
+  return value.replace(/[\\\s]/g, '\\$&')
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
+}

@@ -1,0 +1,135 @@
+/**
+ * One connection to PostgreSQL: a `pg.Client` with its listeners for life, its queries settled only when the
+ * server is ready again, and a verdict on its state whenever someone asks.
+ */
+import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg'
+import type { Clock } from '../pool/clock.js'
+import type { Condition } from '../pool/types.js'
+import { isBusy, isUsable, socketOf, transactionStatus } from './client-state.js'
+
+/** How long to wait for the server to become ready after an error, or to roll back. */
+const SETTLE_MS = 1_000
+/** How long a goodbye may take before the socket is closed by force. */
+const CLOSE_MS = 1_000
+
+/** A statement, in the extended protocol where that is asked for (`@types/pg` does not know the field). */
+export interface StatementConfig extends QueryArrayConfig {
+  readonly queryMode?: 'extended'
+}
+
+export class PgConnection {
+  readonly client: Client
+  readonly #clock: Clock
+  #lost: Error | undefined
+  #isClosing = false
+  #onLost: ((error: Error) => void) | undefined
+  readonly #ended: Promise<void>
+
+  constructor(client: Client, clock: Clock) {
+    this.client = client
+    this.#clock = clock
+    // For life: an 'error' that nobody listens to ends the process, and a dying client emits several.
+    client.on('error', (error: Error) => this.#lose(error))
+    this.#ended = new Promise((resolve) => {
+      client.once('end', () => {
+        this.#lose(new Error('Connection terminated unexpectedly'))
+        resolve()
+      })
+    })
+  }
+
+  /** Calls back once when the connection is lost; soon, when it is lost already. */
+  set onLost(listener: (error: Error) => void) {
+    this.#onLost = listener
+    const lost = this.#lost
+    if (lost !== undefined) queueMicrotask(() => listener(lost))
+  }
+
+  get condition(): Condition {
+    if (this.#lost !== undefined || !isUsable(this.client)) return 'broken'
+    return isBusy(this.client) || transactionStatus(this.client) !== 'I' ? 'unclean' : 'clean'
+  }
+
+  /**
+   * Runs a statement. Settles when the server is ready for the next one, also after an error: only then is it
+   * known whether the connection is fit for use, and only then may it be given back.
+   */
+  async query(config: StatementConfig): Promise<QueryArrayResult> {
+    try {
+      return await this.client.query(config)
+    } catch (error) {
+      if (isFatal(error)) this.#lose(error)
+      else if (isBusy(this.client) && !(await this.#isReady())) this.#lose(error as Error)
+      throw error
+    }
+  }
+
+  /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2). */
+  async script(text: string): Promise<void> {
+    await this.query({ text, rowMode: 'array' })
+  }
+
+  /** Ends what a borrower left behind; rejects when the connection cannot be made clean. */
+  async restore(): Promise<void> {
+    if (isBusy(this.client) && !(await this.#isReady())) throw new Error('the connection is still busy')
+    if (transactionStatus(this.client) !== 'I') {
+      const isRolledBack = await this.#within(SETTLE_MS, this.script('ROLLBACK'))
+      if (!isRolledBack) throw new Error('the transaction left open could not be rolled back')
+    }
+    if (this.condition !== 'clean') throw new Error('the connection did not come clean')
+  }
+
+  /** Says goodbye to the server, and closes the socket by force when that takes too long. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    if (!(await this.#within(CLOSE_MS, this.client.end()))) this.destroy()
+  }
+
+  keepProcessAlive(isInUse: boolean): void {
+    const socket = socketOf(this.client)
+    if (isInUse) socket.ref()
+    else socket.unref()
+  }
+
+  destroy(): void {
+    this.#isClosing = true
+    socketOf(this.client).destroy()
+  }
+
+  #lose(error: Error): void {
+    if (this.#lost !== undefined) return
+    this.#lost = error
+    if (!this.#isClosing) this.#onLost?.(error)
+  }
+
+  /** Whether the server becomes ready, rather than gone or silent. */
+  async #isReady(): Promise<boolean> {
+    const drained = new Promise<void>((resolve) => this.client.once('drain', resolve))
+    await this.#within(SETTLE_MS, Promise.race([drained, this.#ended]))
+    return isUsable(this.client) && !isBusy(this.client)
+  }
+
+  /** Whether the work is done within the time; a failure of the work counts as not done. */
+  #within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(limitMs, () => resolve(false), { keepAlive: true })
+      const settle = (isDone: boolean): void => {
+        timer.cancel()
+        resolve(isDone)
+      }
+      work.then(
+        () => settle(true),
+        () => settle(false),
+      )
+    })
+  }
+}
+
+/**
+ * Whether the server ends the session with this error (PostgreSQL manual 54.2.2: FATAL and PANIC). At the
+ * moment it is reported the socket still looks healthy.
+ */
+function isFatal(error: unknown): error is Error {
+  const severity = (error as { severity?: unknown } | null)?.severity
+  return severity === 'FATAL' || severity === 'PANIC'
+}

@@ -1,0 +1,84 @@
+/**
+ * Where the adapter gets its connections from, whatever stands behind it; and the lender that everybody has,
+ * a pool of our own. Prisma's clients come and go, so a lender can be suspended and opened again.
+ */
+import type { ResolvedOptions } from '../options.js'
+import type { Clock } from '../pool/clock.js'
+import type { Lease } from '../pool/lease.js'
+import { Pool } from '../pool/pool.js'
+import { Counters, type PoolStats } from '../pool/stats.js'
+import type { AcquireOptions, CloseOptions } from '../pool/types.js'
+import type { ConnectionConfig } from './connection-config.js'
+import type { PgConnection } from './connection.js'
+import { PgConnector } from './connector.js'
+
+export interface Lender {
+  /** Begins to make connections. Does nothing when open; throws when closed for good. */
+  open(): void
+  /** Resolves once the lender is as ready as it is meant to be. */
+  wait(timeoutMs: number): Promise<void>
+  acquire(options?: AcquireOptions): Promise<Lease<PgConnection>>
+  /** Closes for good. */
+  close(options?: CloseOptions): Promise<void>
+  /** Closes every connection; `open` begins anew. */
+  suspend(): Promise<void>
+  getStats(): PoolStats
+  popStats(): PoolStats
+}
+
+export class PoolLender implements Lender {
+  readonly #options: ResolvedOptions
+  readonly #connector: PgConnector
+  readonly #clock: Clock
+  readonly #counters = new Counters()
+  #pool: Pool<PgConnection>
+
+  constructor(options: ResolvedOptions, config: ConnectionConfig, clock: Clock) {
+    this.#options = options
+    this.#clock = clock
+    this.#connector = new PgConnector(config, options.connectTimeout, clock)
+    this.#pool = this.#newPool()
+  }
+
+  open(): void {
+    this.#pool.open()
+  }
+
+  wait(timeoutMs: number): Promise<void> {
+    return this.#pool.wait(timeoutMs)
+  }
+
+  acquire(options?: AcquireOptions): Promise<Lease<PgConnection>> {
+    return this.#pool.acquire(options)
+  }
+
+  close(options?: CloseOptions): Promise<void> {
+    return this.#pool.close(options)
+  }
+
+  suspend(): Promise<void> {
+    const pool = this.#pool
+    if (!pool.isOpen) return Promise.resolve()
+    // A pool lives once. The next one counts on where this one stopped.
+    this.#pool = this.#newPool()
+    return pool.close()
+  }
+
+  getStats(): PoolStats {
+    return this.#pool.getStats()
+  }
+
+  popStats(): PoolStats {
+    const stats = this.#pool.getStats()
+    this.#counters.reset()
+    return stats
+  }
+
+  #newPool(): Pool<PgConnection> {
+    const { pool, onPoolError, onConnectionError } = this.#options
+    return new Pool(this.#connector, pool, this.#clock, {
+      counters: this.#counters,
+      onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
+    })
+  }
+}

@@ -1,0 +1,158 @@
+/** The pool as users see it: connections to PostgreSQL, one borrower each. Usable without Prisma. */
+import type { Client } from 'pg'
+import { type Duration, parseDuration, type RealPoolOptions, resolveRealPoolOptions } from '../options.js'
+import { systemClock } from '../pool/clock.js'
+import type { Lease as PoolLease } from '../pool/lease.js'
+import type { PoolStats } from '../pool/stats.js'
+import { resolveConnection } from './connection-config.js'
+import type { PgConnection } from './connection.js'
+import { type Lender, PoolLender } from './lender.js'
+
+const DEFAULT_WAIT: Duration = '30s'
+const DEFAULT_CLOSE: Duration = '5s'
+
+/** A connection on loan. Give it back exactly once, by `release` or by `destroy`. */
+export interface Lease {
+  /**
+   * The connection.
+   * @throws {@link LeaseError} (`POOL_LEASE`) once the lease is over.
+   */
+  readonly client: Client
+  /**
+   * Gives the connection back. An open transaction is rolled back first. The promise resolves when the
+   * connection is free again, or closed because it was of no use any more; it never rejects.
+   * @throws {@link LeaseError} (`POOL_LEASE`) when the lease is over already.
+   */
+  release(): Promise<void>
+  /**
+   * Closes the connection instead of returning it; the pool opens a new one.
+   * @throws {@link LeaseError} (`POOL_LEASE`) when the lease is over already.
+   */
+  destroy(): Promise<void>
+}
+
+/** How one request for a connection differs from the pool's defaults. */
+export interface AcquireLeaseOptions {
+  /** How long to wait; `0`: not at all. @defaultValue the pool's `timeout` */
+  readonly timeout?: Duration | undefined
+  /** Gives up waiting when it aborts: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * A pool of connections to PostgreSQL.
+ *
+ * @example
+ * ```ts
+ * import { RealPool } from 'prisma-pg-real-pool'
+ *
+ * const pool = new RealPool({ connectionString: process.env.DATABASE_URL, pool: { maxSize: 5 } })
+ * await pool.open()
+ * const { rows } = await pool.use((client) => client.query('SELECT now()'))
+ * await pool.close()
+ * ```
+ */
+export class RealPool {
+  readonly #lender: Lender
+
+  /** @throws {@link OptionsError} (`POOL_OPTIONS`) naming every option that is not valid. */
+  constructor(options: string | RealPoolOptions)
+  /** @internal The adapter's pool shares the adapter's lender. */
+  constructor(options: { lender: Lender })
+  constructor(options: string | RealPoolOptions | { lender: Lender }) {
+    this.#lender = typeof options === 'object' && 'lender' in options ? options.lender : lenderFor(options)
+  }
+
+  /**
+   * Opens the pool: `minSize` connections are made in the background. Opening an open pool does nothing.
+   *
+   * @param options - With `wait`, resolves only once those connections exist, in at most `timeout`
+   * (default `'30s'`): a way to fail at the start of a service rather than at its first query.
+   * @throws {@link PoolClosedError} (`POOL_CLOSED`) when the pool was closed.
+   * @throws {@link PoolTimeoutError} (`POOL_TIMEOUT`), whose cause is the last failure to connect.
+   */
+  async open({ wait = false, timeout }: { wait?: boolean; timeout?: Duration } = {}): Promise<void> {
+    this.#lender.open()
+    if (wait) await this.wait(timeout)
+  }
+
+  /**
+   * Resolves once `minSize` connections exist. When that takes longer than `timeout` (default `'30s'`) it
+   * rejects, and the pool goes on trying.
+   *
+   * @throws {@link PoolTimeoutError} (`POOL_TIMEOUT`), whose cause is the last failure to connect.
+   */
+  async wait(timeout: Duration = DEFAULT_WAIT): Promise<void> {
+    await this.#lender.wait(parseDuration('timeout', timeout))
+  }
+
+  /**
+   * Borrows a connection. Prefer `use`, which cannot forget to give it back.
+   *
+   * @throws {@link PoolTimeoutError} (`POOL_TIMEOUT`) when none became free in time.
+   * @throws {@link TooManyRequestsError} (`POOL_TOO_MANY_REQUESTS`) when `maxWaiting` requests wait already.
+   * @throws {@link PoolConnectError} (`POOL_CONNECT`) when none can be made: a wrong password, a missing database.
+   * @throws {@link PoolClosedError} (`POOL_CLOSED`) when the pool is not open.
+   */
+  async acquire({ timeout, signal }: AcquireLeaseOptions = {}): Promise<Lease> {
+    const timeoutMs = timeout === undefined ? undefined : parseDuration('timeout', timeout)
+    return new ClientLease(await this.#lender.acquire({ timeout: timeoutMs, signal }))
+  }
+
+  /** Borrows a connection for as long as `work` runs. Rejects as `acquire` does, or with what `work` throws. */
+  async use<T>(work: (client: Client) => Promise<T>, options?: AcquireLeaseOptions): Promise<T> {
+    const lease = await this.acquire(options)
+    try {
+      return await work(lease.client)
+    } finally {
+      await lease.release()
+    }
+  }
+
+  /**
+   * Closes the pool for good: whoever waits is turned away, idle connections are closed, and connections on
+   * loan are closed when they come back. Resolves when all are closed, or after `timeout` (default `'5s'`);
+   * with `force`, those still on loan then are destroyed. Never rejects.
+   */
+  async close({
+    timeout = DEFAULT_CLOSE,
+    force = false,
+  }: { timeout?: Duration; force?: boolean } = {}): Promise<void> {
+    await this.#lender.close({ timeout: parseDuration('timeout', timeout), force })
+  }
+
+  /** How the pool is doing: gauges of this moment, and counters since it began or since `popStats`. */
+  getStats(): PoolStats {
+    return this.#lender.getStats()
+  }
+
+  /** As `getStats`, then sets the counters back to zero. */
+  popStats(): PoolStats {
+    return this.#lender.popStats()
+  }
+}
+
+class ClientLease implements Lease {
+  readonly #lease: PoolLease<PgConnection>
+
+  constructor(lease: PoolLease<PgConnection>) {
+    this.#lease = lease
+  }
+
+  get client(): Client {
+    return this.#lease.connection.client
+  }
+
+  release(): Promise<void> {
+    return this.#lease.release()
+  }
+
+  destroy(): Promise<void> {
+    return this.#lease.destroy()
+  }
+}
+
+function lenderFor(options: string | RealPoolOptions): Lender {
+  const resolved = resolveRealPoolOptions(options)
+  return new PoolLender(resolved, resolveConnection(resolved.connection, resolved.schema), systemClock)
+}

@@ -1,0 +1,49 @@
+/** What a borrower holds: one connection, to be given back exactly once. */
+import { LeaseError } from './errors.js'
+import type { Entry } from './ledger.js'
+
+/** What becomes of a connection when its borrower is done with it. */
+export type TakeBack<C> = (entry: Entry<C>, how: 'released' | 'destroyed') => Promise<void>
+
+export class Lease<C> {
+  readonly #entry: Entry<C>
+  readonly #takeBack: TakeBack<C>
+  #isReturned = false
+
+  /** @internal Leases come from `Pool.acquire`. */
+  constructor(entry: Entry<C>, takeBack: TakeBack<C>) {
+    this.#entry = entry
+    this.#takeBack = takeBack
+  }
+
+  /** The connection; throws once the lease is over, because the connection may be somebody else's by now. */
+  get connection(): C {
+    if (this.#isReturned)
+      throw new LeaseError('the lease is over: its connection may be in use by another borrower')
+    return this.#entry.connection
+  }
+
+  get isReturned(): boolean {
+    return this.#isReturned
+  }
+
+  /**
+   * Gives the connection back. It goes to the next borrower before this returns, unless something must be
+   * cleaned up first; the promise resolves when the connection is free again, or closed. It never rejects.
+   */
+  release(): Promise<void> {
+    return this.#return('released')
+  }
+
+  /** Gives the connection back as useless: it is closed, and replaced by a new one. */
+  destroy(): Promise<void> {
+    return this.#return('destroyed')
+  }
+
+  #return(how: 'released' | 'destroyed'): Promise<void> {
+    if (this.#isReturned)
+      throw new LeaseError('the lease is over already: release or destroy it exactly once')
+    this.#isReturned = true
+    return this.#takeBack(this.#entry, how)
+  }
+}

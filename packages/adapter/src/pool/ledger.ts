@@ -1,0 +1,201 @@
+/**
+ * Which connection is where, and who waits: the pool's state, and nothing but state. Every move is
+ * synchronous and atomic; no promise, timer or I/O. Promises and sockets live around it, in pool.ts.
+ *
+ * Invariants: a connection is in exactly one place; someone waits only while nothing is idle;
+ * `idle + leased + reserved + opening` never exceeds `maxSize`.
+ */
+import type { PoolCounts } from './errors.js'
+import { List, ListItem } from './list.js'
+
+/**
+ * - `idle`: free to be lent;
+ * - `leased`: lent to a borrower;
+ * - `reserved`: held by the pool itself, between a return and the next loan;
+ * - `gone`: no longer the pool's.
+ */
+export type Place = 'idle' | 'leased' | 'reserved' | 'gone'
+
+/** A connection, as the ledger sees it. */
+export class Entry<C> extends ListItem {
+  readonly connection: C
+  readonly openedAt: number
+  /** When the connection has lived long enough. */
+  readonly expiresAt: number
+  /** @internal Only the ledger moves an entry. */
+  place: Place = 'reserved'
+  /** When it was last lent. */
+  leasedAt = 0
+
+  constructor(connection: C, openedAt: number, expiresAt: number) {
+    super()
+    this.connection = connection
+    this.openedAt = openedAt
+    this.expiresAt = expiresAt
+  }
+}
+
+export interface Sizes {
+  readonly minSize: number
+  readonly maxSize: number
+  readonly maxWaiting: number
+}
+
+export class Ledger<C, W extends ListItem> {
+  readonly #sizes: Sizes
+  readonly #idle = new List<Entry<C>>()
+  readonly #waiters = new List<W>()
+  readonly #entries = new Set<Entry<C>>()
+  #leased = 0
+  #opening = 0
+  #leastIdle: number
+
+  constructor(sizes: Sizes) {
+    this.#sizes = sizes
+    this.#leastIdle = sizes.minSize
+  }
+
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  get waiting(): number {
+    return this.#waiters.length
+  }
+
+  /** Connections that exist, whatever their place. */
+  get alive(): number {
+    return this.#entries.size
+  }
+
+  get size(): number {
+    return this.#entries.size + this.#opening
+  }
+
+  get opening(): number {
+    return this.#opening
+  }
+
+  counts(): PoolCounts {
+    return {
+      size: this.size,
+      idle: this.#idle.length,
+      leased: this.#leased,
+      reserved: this.#entries.size - this.#idle.length - this.#leased,
+      opening: this.#opening,
+      waiting: this.#waiters.length,
+      maxSize: this.#sizes.maxSize,
+    }
+  }
+
+  entries(): Iterable<Entry<C>> {
+    return this.#entries
+  }
+
+  idleEntries(): Iterable<Entry<C>> {
+    return this.#idle
+  }
+
+  // --- Borrowers ---
+
+  /** Lends the connection that has been idle longest, so that all are used in turn. */
+  takeIdle(): Entry<C> | undefined {
+    const entry = this.#idle.first
+    if (entry === undefined) return undefined
+    this.#move(entry, 'leased')
+    this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
+    return entry
+  }
+
+  get queueIsFull(): boolean {
+    const { maxWaiting } = this.#sizes
+    return maxWaiting > 0 && this.#waiters.length >= maxWaiting
+  }
+
+  enqueue(waiter: W): void {
+    this.#waiters.push(waiter)
+  }
+
+  /** Whether the waiter was still waiting, and now is not: its place in the queue is free at once. */
+  withdraw(waiter: W): boolean {
+    return this.#waiters.remove(waiter)
+  }
+
+  nextWaiter(): W | undefined {
+    return this.#waiters.shift()
+  }
+
+  /**
+   * A connection is free: it goes to the waiter returned, who has waited longest, or falls idle.
+   * A connection never passes through idle while someone waits.
+   */
+  settle(entry: Entry<C>): W | undefined {
+    if (entry.place === 'leased') this.#move(entry, 'reserved')
+    const waiter = this.#waiters.shift()
+    this.#move(entry, waiter === undefined ? 'idle' : 'leased')
+    return waiter
+  }
+
+  // --- The pool itself ---
+
+  /** Takes a connection out of circulation while the pool works on it. */
+  reserve(entry: Entry<C>): void {
+    this.#move(entry, 'reserved')
+  }
+
+  remove(entry: Entry<C>): void {
+    this.#move(entry, 'gone')
+    this.#entries.delete(entry)
+  }
+
+  get canGrow(): boolean {
+    return this.size < this.#sizes.maxSize
+  }
+
+  /** How many connections are missing for `minSize`. */
+  get missing(): number {
+    return Math.max(0, this.#sizes.minSize - this.size)
+  }
+
+  /** Reserves the place of a connection that is going to be opened. */
+  addSlot(): void {
+    this.#opening++
+  }
+
+  /** Gives up the place of a connection that could not be opened. */
+  dropSlot(): void {
+    if (this.#opening === 0) throw new Error('bug: no slot to give up')
+    this.#opening--
+  }
+
+  /** A connection was opened in a slot; it stays reserved until it is settled. */
+  fillSlot(entry: Entry<C>): void {
+    this.dropSlot()
+    this.#entries.add(entry)
+  }
+
+  /**
+   * Ends a window of `maxIdle`: returns the connection that the whole window could have done without, if
+   * there was one. The least number that was idle at any moment of the window tells; one at most leaves
+   * in each window, so that a pool shrinks slower than it grows.
+   */
+  endIdleWindow(): Entry<C> | undefined {
+    const spare = this.#leastIdle
+    this.#leastIdle = this.#idle.length
+    if (spare === 0 || this.size <= this.#sizes.minSize) return undefined
+    const entry = this.#idle.first
+    if (entry !== undefined) this.#leastIdle--
+    return entry
+  }
+
+  #move(entry: Entry<C>, to: Place): void {
+    if (entry.place === to || entry.place === 'gone') {
+      throw new Error(`bug: a connection cannot go from ${entry.place} to ${to}`)
+    }
+    if (entry.place === 'idle') this.#idle.remove(entry)
+    if (entry.place === 'leased') this.#leased--
+    entry.place = to
+    if (to === 'idle') this.#idle.push(entry)
+    if (to === 'leased') this.#leased++
+  }
+}

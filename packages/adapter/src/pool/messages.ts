@@ -1,0 +1,28 @@
+/** The texts of the pool's errors: what happened, the numbers behind it, and what to do about it. */
+import type { PoolCounts } from './errors.js'
+
+function describeCounts(counts: PoolCounts): string {
+  const { leased, idle, opening, reserved, waiting, maxSize } = counts
+  const parts = [`${leased} of at most ${maxSize} in use`, `${idle} idle`, `${opening} being opened`]
+  if (reserved > 0) parts.push(`${reserved} being cleaned`)
+  return `${parts.join(', ')}; ${waiting} waiting`
+}
+
+export function timeoutMessage(
+  name: string,
+  timeoutMs: number,
+  counts: PoolCounts,
+  connectFailure: string | undefined,
+): string {
+  const numbers = `pool '${name}': ${describeCounts(counts)}`
+  const noConnection = `got no connection within ${Math.round(timeoutMs)} ms (${numbers})`
+  if (connectFailure !== undefined) return `${noConnection}: ${connectFailure}`
+  return `${noConnection}. Hold connections for a shorter time, or raise maxSize or timeout.`
+}
+
+export function tooManyMessage(name: string, maxWaiting: number, counts: PoolCounts): string {
+  return (
+    `the pool '${name}' has already ${maxWaiting} requests waiting, as many as maxWaiting allows ` +
+    `(${describeCounts(counts)}). Try again later, or raise maxWaiting or maxSize.`
+  )
+}

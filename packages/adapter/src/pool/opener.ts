@@ -1,0 +1,141 @@
+/**
+ * Opens connections in the background: at most `numWorkers` at the same time, again and again with growing
+ * delays while the server is away. It knows nothing of who waits; it is told when someone does (`kick`).
+ */
+import { Backoff } from './backoff.js'
+import type { Clock, Timer } from './clock.js'
+import type { Connector } from './types.js'
+
+/** Someone waits: the next attempt may come sooner than the backoff says, but not more often than this. */
+const KICK_INTERVAL_MS = 250
+
+export interface OpenerSettings {
+  readonly numWorkers: number
+  readonly reconnectTimeout: number
+}
+
+export interface OpenerEvents<C> {
+  onOpened(connection: C, connectMs: number, slot: Slot): void
+  onFailed(error: unknown): void
+  onGaveUp(slot: Slot): void
+}
+
+/** The place of a connection to be, through all the attempts to open it. */
+export class Slot {
+  /** Whether the pool grows by it because someone waits, rather than refilling what it lost. */
+  readonly isGrowth: boolean
+  /** @internal */ backoff: Backoff
+  /** @internal */ startedAt = 0
+  /** @internal */ wakeAt = 0
+  /** @internal */ timer: Timer | undefined
+
+  constructor(isGrowth: boolean, backoff: Backoff) {
+    this.isGrowth = isGrowth
+    this.backoff = backoff
+  }
+}
+
+export class Opener<C> {
+  readonly #connector: Connector<C>
+  readonly #clock: Clock
+  readonly #settings: OpenerSettings
+  readonly #events: OpenerEvents<C>
+  readonly #abort = new AbortController()
+  readonly #ready: Slot[] = []
+  readonly #sleeping = new Set<Slot>()
+  #working = 0
+
+  constructor(connector: Connector<C>, clock: Clock, settings: OpenerSettings, events: OpenerEvents<C>) {
+    this.#connector = connector
+    this.#clock = clock
+    this.#settings = settings
+    this.#events = events
+  }
+
+  /** How many attempts are on their way at this moment. */
+  get working(): number {
+    return this.#working
+  }
+
+  /** Opens one more connection. */
+  start(isGrowth: boolean): void {
+    this.#ready.push(new Slot(isGrowth, new Backoff(this.#settings.reconnectTimeout)))
+    this.#pump()
+  }
+
+  /** Someone waits: when every slot sleeps, the one that wakes first wakes earlier. */
+  kick(): void {
+    if (this.#working > 0 || this.#ready.length > 0) return
+    let next: Slot | undefined
+    for (const slot of this.#sleeping) if (next === undefined || slot.wakeAt < next.wakeAt) next = slot
+    if (next === undefined) return
+    const wakeAt = Math.max(this.#clock.now(), next.startedAt + KICK_INTERVAL_MS)
+    if (wakeAt < next.wakeAt) this.#sleep(next, wakeAt)
+  }
+
+  /** Gives up every attempt, those on their way too. */
+  stop(): void {
+    this.#abort.abort()
+    this.#ready.length = 0
+    for (const slot of this.#sleeping) slot.timer?.cancel()
+    this.#sleeping.clear()
+  }
+
+  #pump(): void {
+    while (this.#working < this.#settings.numWorkers) {
+      const slot = this.#ready.shift()
+      if (slot === undefined) return
+      void this.#attempt(slot)
+    }
+  }
+
+  async #attempt(slot: Slot): Promise<void> {
+    this.#working++
+    slot.startedAt = this.#clock.now()
+    let connection: C
+    try {
+      connection = await this.#connector.open(this.#abort.signal)
+    } catch (error) {
+      this.#working--
+      if (!this.#abort.signal.aborted) this.#failed(slot, error)
+      this.#pump()
+      return
+    }
+    this.#working--
+    if (this.#abort.signal.aborted) {
+      // Opened in the very moment of stopping: nobody is there to take it.
+      this.#connector.destroy(connection)
+      return
+    }
+    this.#events.onOpened(connection, this.#clock.now() - slot.startedAt, slot)
+    // The server is back: no slot need sleep any longer.
+    for (const sleeper of [...this.#sleeping]) this.#wake(sleeper)
+    this.#pump()
+  }
+
+  #failed(slot: Slot, error: unknown): void {
+    const delayMs = slot.backoff.nextDelay(slot.startedAt)
+    // Put to sleep before the event, so that whoever is told finds the slot in its place.
+    if (delayMs !== undefined) this.#sleep(slot, this.#clock.now() + delayMs)
+    this.#events.onFailed(error)
+    if (delayMs === undefined) this.#events.onGaveUp(slot)
+  }
+
+  #sleep(slot: Slot, wakeAt: number): void {
+    slot.timer?.cancel()
+    slot.wakeAt = wakeAt
+    // A waiting request keeps the process alive by its own deadline; a sleeping slot never does.
+    slot.timer = this.#clock.setTimer(wakeAt - this.#clock.now(), () => this.#wake(slot), {
+      keepAlive: false,
+    })
+    this.#sleeping.add(slot)
+  }
+
+  #wake(slot: Slot): void {
+    slot.timer?.cancel()
+    slot.timer = undefined
+    this.#sleeping.delete(slot)
+    this.#ready.push(slot)
+    this.#pump()
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * What the pool needs from outside: a connector that makes and judges connections of type `C`.
+ * The pool itself knows nothing about what a connection is.
+ */
+
+/**
+ * The state in which a connection comes back:
+ * - `clean`: fit for the next borrower as it is;
+ * - `unclean`: left in a transaction, or still busy; `restore` may mend it;
+ * - `broken`: of no use any more.
+ */
+export type Condition = 'clean' | 'unclean' | 'broken'
+
+/** Why a connection left the pool. */
+export type CloseReason = 'broken' | 'destroyed' | 'expired' | 'idle' | 'unrestored' | 'poolClosed'
+
+export interface Connector<C> {
+  /**
+   * Opens a connection that is ready for use. Rejects within a time of its own. When `signal` aborts, the
+   * attempt is given up and rejects.
+   */
+  open(signal: AbortSignal): Promise<C>
+  /** Closes a connection in good order, and by force when that takes too long. Never rejects. */
+  close(connection: C): Promise<void>
+  /** Closes a connection at once, whatever it is doing. Never throws. */
+  destroy(connection: C): void
+  /** Judges a connection, from what is known of it without asking the server. */
+  condition(connection: C): Condition
+  /** Brings an unclean connection back to `clean`; rejects when that is not possible. */
+  restore(connection: C): Promise<void>
+  /** Calls back once, when the connection is lost other than by `close` or `destroy`. */
+  onLost(connection: C, listener: (error: Error) => void): void
+  /** Called when a connection is lent: from now on it keeps the process alive. */
+  hold(connection: C): void
+  /** Called when a connection falls idle: from now on it does not keep the process alive. */
+  rest(connection: C): void
+  /** What a failure to open means, in words that name the server but no secret. */
+  explain(error: unknown): ConnectFailure
+}
+
+export interface ConnectFailure {
+  /** What happened, where, and what to do about it. */
+  readonly message: string
+  /** Whether trying again cannot mend it: a wrong password, a missing database. */
+  readonly isPermanent: boolean
+}
+
+/** The sizes and times of a pool, resolved; durations in milliseconds. */
+export interface PoolSettings {
+  readonly name: string
+  readonly minSize: number
+  readonly maxSize: number
+  readonly timeout: number
+  readonly maxWaiting: number
+  readonly maxLifetime: number
+  readonly maxIdle: number
+  readonly reconnectTimeout: number
+  readonly numWorkers: number
+}
+
+export interface AcquireOptions {
+  /** How long to wait for a connection, in milliseconds, instead of the pool's `timeout`. */
+  readonly timeout?: number | undefined
+  /** Gives the wait up when it aborts; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface CloseOptions {
+  /** How long to wait for borrowers to return their connections, in milliseconds. */
+  readonly timeout?: number | undefined
+  /** Whether connections that are still lent at the deadline are destroyed. */
+  readonly force?: boolean | undefined
+}

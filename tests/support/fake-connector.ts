@@ -1,0 +1,105 @@
+// A connector whose connections are plain objects: what opening them takes, how they come back and when they
+// are lost is up to the test. It keeps count, so that a test can say that none was lost or doubled.
+import type { Clock } from '../../packages/adapter/src/pool/clock.js'
+import type { Condition, ConnectFailure, Connector } from '../../packages/adapter/src/pool/types.js'
+
+export class FakeConnection {
+  condition: Condition = 'clean'
+  isClosed = false
+  isHeld = true
+  restored = 0
+  onLost: ((error: Error) => void) | undefined
+
+  constructor(readonly id: number) {}
+}
+
+export class FakeConnector implements Connector<FakeConnection> {
+  /** How long opening takes; `undefined` never ends. */
+  openMs: number | undefined = 0
+  /** Makes opening fail. */
+  openError: Error | undefined
+  isPermanent = false
+  restoreMs = 0
+  restoreError: Error | undefined
+  closeMs = 0
+  /** When each attempt to open began. */
+  readonly attempts: number[] = []
+  readonly opened: FakeConnection[] = []
+  openingNow = 0
+  mostOpeningAtOnce = 0
+  mostAliveAtOnce = 0
+
+  constructor(private readonly clock: Clock) {}
+
+  get alive(): FakeConnection[] {
+    return this.opened.filter((connection) => !connection.isClosed)
+  }
+
+  async open(signal: AbortSignal): Promise<FakeConnection> {
+    this.attempts.push(this.clock.now())
+    this.openingNow++
+    this.mostOpeningAtOnce = Math.max(this.mostOpeningAtOnce, this.openingNow)
+    try {
+      await this.#pass(this.openMs, signal)
+      if (this.openError !== undefined) throw this.openError
+    } finally {
+      this.openingNow--
+    }
+    const connection = new FakeConnection(this.opened.length + 1)
+    this.opened.push(connection)
+    this.mostAliveAtOnce = Math.max(this.mostAliveAtOnce, this.alive.length)
+    return connection
+  }
+
+  async close(connection: FakeConnection): Promise<void> {
+    await this.#pass(this.closeMs)
+    connection.isClosed = true
+  }
+
+  destroy(connection: FakeConnection): void {
+    connection.isClosed = true
+    connection.condition = 'broken'
+  }
+
+  condition(connection: FakeConnection): Condition {
+    return connection.condition
+  }
+
+  async restore(connection: FakeConnection): Promise<void> {
+    await this.#pass(this.restoreMs)
+    if (this.restoreError !== undefined) throw this.restoreError
+    connection.restored++
+    connection.condition = 'clean'
+  }
+
+  onLost(connection: FakeConnection, listener: (error: Error) => void): void {
+    connection.onLost = listener
+  }
+
+  hold(connection: FakeConnection): void {
+    connection.isHeld = true
+  }
+
+  rest(connection: FakeConnection): void {
+    connection.isHeld = false
+  }
+
+  explain(error: unknown): ConnectFailure {
+    return { message: `could not connect to fake: ${(error as Error).message}`, isPermanent: this.isPermanent }
+  }
+
+  /** The server, or the network, ends a connection. */
+  lose(connection: FakeConnection): void {
+    connection.condition = 'broken'
+    connection.isClosed = true
+    connection.onLost?.(new Error('lost'))
+  }
+
+  async #pass(ms: number | undefined, signal?: AbortSignal): Promise<void> {
+    if (ms === 0) return
+    await new Promise<void>((resolve, reject) => {
+      if (ms !== undefined) this.clock.setTimer(ms, resolve, { keepAlive: false })
+      signal?.addEventListener('abort', () => reject(new Error('given up')))
+    })
+  }
+}

@@ -1,0 +1,60 @@
+// A clock that moves only when a test says so. `advance` fires what falls due, in order, and lets promises
+// settle in between, so that work which a timer starts is done before the next timer fires.
+import type { Clock, Timer, TimerOptions } from '../../packages/adapter/src/pool/clock.js'
+
+interface Pending {
+  at: number
+  sequence: number
+  callback: () => void
+  options: TimerOptions
+}
+
+/** Lets every promise that can settle without time passing do so. */
+export async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+export class ManualClock implements Clock {
+  #now = 0
+  #sequence = 0
+  readonly #pending = new Set<Pending>()
+
+  now(): number {
+    return this.#now
+  }
+
+  setTimer(delayMs: number, callback: () => void, options: TimerOptions): Timer {
+    const pending = { at: this.#now + Math.max(0, delayMs), sequence: this.#sequence++, callback, options }
+    this.#pending.add(pending)
+    return { cancel: () => this.#pending.delete(pending) }
+  }
+
+  /** Timers that are set, and of those the ones that keep the process alive. */
+  get timers(): { all: number; keepAlive: number } {
+    const all = [...this.#pending]
+    return { all: all.length, keepAlive: all.filter((timer) => timer.options.keepAlive).length }
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms
+    await settle()
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+      this.#now = next.at
+      this.#pending.delete(next)
+      next.callback()
+      await settle()
+    }
+    this.#now = end
+  }
+
+  #next(end: number): Pending | undefined {
+    let next: Pending | undefined
+    for (const timer of this.#pending) {
+      if (timer.at > end) continue
+      if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.sequence < next.sequence)) {
+        next = timer
+      }
+    }
+    return next
+  }
+}

@@ -23,6 +23,8 @@ const LOG_LINES = 50
 const LONGEST_SOCKET_PATH = 103
 /** Written last: where it is, the cluster is whole, and this is its superuser's password. */
 const PASSWORD_FILE = 'local-postgres.password'
+/** PostgreSQL's own C.UTF-8, which needs no locale of the system and so is the same everywhere. */
+const LOCALE = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
 
 interface Program {
   readonly child: ChildProcess
@@ -123,19 +125,17 @@ export class Cluster {
     } catch (error) {
       throw fromSystemError(error, `make the data folder ${this.#dataDirectory}`)
     }
+    const further = this.#options.initdbArguments ?? []
     const program = this.#run(initdb, [
       `--pgdata=${this.#dataDirectory}`,
       '--username=postgres',
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      // PostgreSQL's own C.UTF-8, which needs no locale of the system and so is the same everywhere.
-      '--locale=C',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
+      ...(further.some((argument) => argument.includes('locale')) ? [] : LOCALE),
       '--no-sync',
       '--no-instructions',
-      ...(this.#options.initdbArguments ?? []),
+      ...further,
     ])
     const { child, log } = program
     if (!(await exitsWithin(child, INITDB_DEADLINE_MS))) {

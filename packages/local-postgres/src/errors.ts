@@ -45,16 +45,16 @@ export function fromProgramOutput(
   const log = lines.join('\n')
   const reason = tellingLine(lines)
   const failed = `${program} failed in ${dataDirectory}: ${reason}`
-  if (/No space left on device|Disk quota exceeded|Bus error/.test(log)) {
-    const line = lines.find((each) => /No space left|quota exceeded|Bus error/.test(each)) ?? reason
-    return diskFull(`run ${program} in ${dataDirectory}`, line, log)
-  }
-  if (/Address already in use|Only one usage of each socket address/.test(log)) {
-    return new LocalPostgresError(
-      'NO_PORT',
-      `${failed}. Another program holds the port; stop it or choose another.`,
-      log,
-    )
+  const full = lines.find((line) =>
+    /No space left on device|quota exceeded|could not extend file|Bus error/.test(line),
+  )
+  if (full !== undefined) return diskFull(`run ${program} in ${dataDirectory}`, full, log)
+  const taken = lines.find((line) =>
+    /Address already in use|Only one usage of each socket address/.test(line),
+  )
+  if (taken !== undefined) {
+    const message = `The port is taken (${taken}): stop the program that holds it, or choose another port.`
+    return new LocalPostgresError('NO_PORT', message, log)
   }
   if (/lock file "[^"]+" already exists/.test(log)) {
     return new LocalPostgresError(
@@ -63,7 +63,7 @@ export function fromProgramOutput(
       log,
     )
   }
-  if (/Permission denied|Operation not permitted/.test(log)) {
+  if (/Permission denied|Operation not permitted|EACCES|EPERM/.test(log)) {
     return new LocalPostgresError('NO_PERMISSION', `${failed}. Choose a folder that this user owns.`, log)
   }
   return new LocalPostgresError('FAILED', failed, log)

@@ -12,12 +12,13 @@ export function exitsWithin(child: ChildProcess, timeoutMs: number): Promise<boo
   return new Promise((resolve) => {
     const settle = (exited: boolean) => {
       clearTimeout(timer)
-      child.off('exit', onExit)
+      child.off('exit', onExit).off('error', onExit)
       resolve(exited)
     }
     const onExit = () => settle(true)
     const timer = setTimeout(() => settle(false), timeoutMs)
-    child.on('exit', onExit)
+    // `error` comes instead of `exit` where the program could not even be started.
+    child.on('exit', onExit).on('error', onExit)
   })
 }
 
@@ -48,7 +49,7 @@ function childrenOf(parent: number): number[] {
 }
 
 /** Pairs of process and parent. Linux images without `ps` are common, hence /proc there. */
-function processTable(): [pid: number, ppid: number][] {
+export function processTable(): [pid: number, ppid: number][] {
   if (process.platform === 'win32') return []
   if (process.platform !== 'linux') {
     const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')

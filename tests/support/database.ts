@@ -46,6 +46,10 @@ export async function createTestDatabase(serverUrl = process.env.TEST_SERVER_URL
   await runOnce(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0`)
   const url = new URL(serverUrl)
   url.pathname = `/${name}`
+  // Only how to get there: what else DATABASE_URL asks for (a schema, a name, limits) is for tests to choose.
+  for (const key of [...url.searchParams.keys()]) {
+    if (!/^(ssl|host$)/.test(key)) url.searchParams.delete(key)
+  }
   return new Database(serverUrl, url.href, name)
 }
 

@@ -26,7 +26,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['*.mjs', 'scripts/*.mjs', 'jest.config.cjs'] },
+        projectService: true,
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -39,7 +39,10 @@ export default tseslint.config(
         'error',
         { allowNumber: true, allowBoolean: true, allowNullish: false },
       ],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       'no-restricted-syntax': [
         'error',
         { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
@@ -48,7 +51,11 @@ export default tseslint.config(
   },
   {
     files: ['packages/adapter/src/**/*.ts'],
-    ignores: ['packages/adapter/src/pg/connector.ts', 'packages/adapter/src/pool/**', 'packages/adapter/src/convert/**'],
+    ignores: [
+      'packages/adapter/src/pg/connector.ts',
+      'packages/adapter/src/pool/**',
+      'packages/adapter/src/convert/**',
+    ],
     rules: {
       '@typescript-eslint/no-restricted-imports': ['error', { patterns: [PG_AT_RUN_TIME] }],
     },
@@ -73,7 +80,11 @@ export default tseslint.config(
     'pool/ imports nothing but itself: it knows neither Prisma nor PostgreSQL.',
   ),
   forbidImports('pg', '^(\\.\\./(adapter|convert)/|@prisma/)', 'pg/ knows nothing of Prisma.'),
-  forbidImports('convert', '^(\\.\\./(adapter|pg)/|\\.\\./pool/(?!errors\\.js)|pg$)', 'convert/ is pure tables and functions.'),
+  forbidImports(
+    'convert',
+    '^(\\.\\./(adapter|pg)/|\\.\\./pool/(?!errors\\.js)|pg$)',
+    'convert/ is pure tables and functions.',
+  ),
   {
     files: ['tests/**/*.ts'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
@@ -81,13 +92,24 @@ export default tseslint.config(
   {
     files: ['tests/unit/**/*.ts'],
     rules: {
-      'no-restricted-globals': ['error', { name: 'setTimeout', message: 'Unit tests run on the manual clock.' }],
+      'no-restricted-globals': [
+        'error',
+        { name: 'setTimeout', message: 'Unit tests run on the manual clock.' },
+      ],
     },
   },
   {
     files: ['**/*.mjs', '**/*.cjs', '**/*.config.ts'],
     ...tseslint.configs.disableTypeChecked,
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', module: 'writable', URL: 'readonly' } },
+    languageOptions: {
+      ...tseslint.configs.disableTypeChecked.languageOptions,
+      globals: Object.fromEntries(
+        ['process', 'console', 'module', 'require', 'URL', 'Buffer', '__dirname'].map((name) => [
+          name,
+          'readonly',
+        ]),
+      ),
+    },
     rules: { ...tseslint.configs.disableTypeChecked.rules, 'no-restricted-syntax': 'off' },
   },
   prettier,

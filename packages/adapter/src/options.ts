@@ -286,10 +286,29 @@ function describeProblem(issue: Issue): string {
   return `\`${path}\`${isSecret || isObject ? '' : ` (${print(issue.input)})`} ${issue.message}`
 }
 
+/** What other pools call it. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  max: 'pool.maxSize',
+  min: 'pool.minSize',
+  poolSize: 'pool.maxSize',
+  size: 'pool.maxSize',
+  connection_limit: 'pool.maxSize',
+  pool_timeout: 'pool.timeout',
+  acquireTimeout: 'pool.timeout',
+  connectionTimeoutMillis: 'pool.timeout (waiting for a connection) or pool.connectTimeout (making one)',
+  connect_timeout: 'pool.connectTimeout',
+  idleTimeoutMillis: 'pool.maxIdle',
+  maxLifetimeSeconds: 'pool.maxLifetime',
+  url: 'connectionString',
+  username: 'user',
+}
+
 function describeUnknown(path: string): string {
   const isPoolOption = path.startsWith('pool.')
   const known = Object.keys(isPoolOption ? poolEntries : adapterEntries)
   const name = isPoolOption ? path.slice('pool.'.length) : path
+  const otherName = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
+  if (otherName !== undefined) return `\`${path}\` is not an option: it is called ${otherName} here`
   const guess = closest(name, known)
   if (distance(name, guess) <= Math.max(2, name.length / 3)) {
     return `\`${path}\` is not an option: did you mean \`${isPoolOption ? 'pool.' : ''}${guess}\`?`

@@ -28,7 +28,7 @@ export class List<T extends ListItem> implements Iterable<T> {
 
   push(item: T): void {
     if (item.list !== undefined) throw new Error('bug: the item is in a list already')
-    item.list = this as unknown as List<ListItem>
+    item.list = this
     item.previous = this.#last
     if (this.#last === undefined) this.#first = item
     else this.#last.next = item

@@ -1,0 +1,155 @@
+import { describe, expect, test } from '@jest/globals'
+import {
+  type PoolOptions,
+  parseDuration,
+  resolveAdapterOptions,
+  resolveRealPoolOptions,
+} from '../../packages/adapter/src/options.js'
+
+const HOST = { host: 'db.example' }
+
+function pool(options: PoolOptions) {
+  return resolveAdapterOptions({ ...HOST, pool: options }).pool
+}
+
+/** The message for options that a caller without types could pass. */
+function problems(options: unknown): string {
+  try {
+    resolveAdapterOptions(options as never)
+  } catch (error) {
+    expect(error).toMatchObject({ name: 'OptionsError', code: 'POOL_OPTIONS' })
+    return (error as Error).message
+  }
+  return 'no problem'
+}
+
+describe('defaults', () => {
+  test('are those of the documentation', () => {
+    expect(resolveAdapterOptions(HOST)).toMatchObject({
+      connection: HOST,
+      schema: undefined,
+      connectTimeout: 5_000,
+      pool: {
+        name: expect.stringMatching(/^pool-\d+$/),
+        minSize: 2,
+        maxSize: 10,
+        timeout: 30_000,
+        maxWaiting: 0,
+        maxLifetime: 3_600_000,
+        maxIdle: 600_000,
+        reconnectTimeout: 300_000,
+        numWorkers: 3,
+      },
+    })
+  })
+
+  test('`pool: true` and an option that is undefined mean the default', () => {
+    expect(resolveAdapterOptions({ ...HOST, pool: true }).pool).toMatchObject({ minSize: 2, maxSize: 10 })
+    expect(pool({ maxSize: undefined, timeout: undefined })).toMatchObject({ maxSize: 10, timeout: 30_000 })
+  })
+
+  test('each pool has a name of its own', () => {
+    expect(pool({}).name).not.toBe(pool({}).name)
+    expect(pool({ name: 'orders' }).name).toBe('orders')
+  })
+
+  test('one size given alone moves the other out of its way', () => {
+    expect(pool({ maxSize: 1 })).toMatchObject({ minSize: 1, maxSize: 1 })
+    expect(pool({ minSize: 20 })).toMatchObject({ minSize: 20, maxSize: 20 })
+    expect(pool({ minSize: 0 })).toMatchObject({ minSize: 0, maxSize: 10 })
+  })
+
+  test('a string is a connection URL', () => {
+    const url = 'postgresql://db.example/orders'
+    expect(resolveAdapterOptions(url).connection.connectionString).toBe(url)
+    expect(resolveRealPoolOptions(url).connection.connectionString).toBe(url)
+  })
+})
+
+describe('durations', () => {
+  test.each([
+    ['500ms', 500],
+    ['10s', 10_000],
+    ['1.5m', 90_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000],
+    [1_000, 1_000],
+    [0, 0],
+    [Infinity, Infinity],
+  ] as const)('%s is %d milliseconds', (written, meant) => {
+    expect(pool({ timeout: written }).timeout).toBe(meant)
+    expect(parseDuration('timeout', written)).toBe(meant)
+  })
+
+  test('0 means never for a lifetime, an idle window and a connect timeout', () => {
+    const options = resolveAdapterOptions({
+      ...HOST,
+      pool: { maxLifetime: 0, maxIdle: 0, connectTimeout: 0 },
+    })
+    expect(options.pool).toMatchObject({ maxLifetime: Infinity, maxIdle: Infinity })
+    expect(options.connectTimeout).toBe(Infinity)
+  })
+
+  test.each([1, 10, 999])('a bare %d is refused, with both readings', (value) => {
+    expect(problems({ ...HOST, pool: { timeout: value } })).toBe(
+      `the options are not valid: \`pool.timeout\` (${value}) is ${value} milliseconds as written: ` +
+        `write '${value}s' or '${value}ms'`,
+    )
+  })
+
+  test.each(['10', '10 seconds', 'soon', '-1s', -1, NaN, null, {}])('%p is not a duration', (value) => {
+    expect(problems({ ...HOST, pool: { maxIdle: value } })).toMatch(/`pool.maxIdle`.* must be a duration/)
+  })
+})
+
+describe('bad input', () => {
+  test('all problems are in one message', () => {
+    const message = problems({ ...HOST, hots: 'x', pool: { timeout: 10, maxSize: 2.5, minSiz: 1 } })
+    expect(message.split('\n')).toEqual([
+      'the options are not valid:',
+      expect.stringContaining('`pool.maxSize` (2.5) must be a whole number, 1 or more'),
+      expect.stringContaining('`pool.timeout` (10) is 10 milliseconds as written'),
+      '- `pool.minSiz` is not an option: did you mean `pool.minSize`?',
+      '- `hots` is not an option: did you mean `host`?',
+    ])
+  })
+
+  test.each([
+    [{ minSize: 5, maxSize: 2 }, '`pool` has a maxSize (2) below its minSize (5)'],
+    [{ minSize: 0, maxSize: 0 }, '`pool.maxSize` (0) must be a whole number, 1 or more'],
+    [{ minSize: -1 }, '`pool.minSize` (-1) must be a whole number, 0 or more'],
+    [{ numWorkers: 0 }, '`pool.numWorkers` (0) must be a whole number, 1 or more'],
+    [{ name: '' }, "`pool.name` ('') must not be empty"],
+    [{ maxSize: '10' }, "`pool.maxSize` ('10') must be a number"],
+  ])('pool options %j are refused', (options, expected) => {
+    expect(problems({ ...HOST, pool: options })).toBe(`the options are not valid: ${expected}`)
+  })
+
+  test('a pool option at the top is sent to its place, and so is the name that another pool has for it', () => {
+    expect(problems({ ...HOST, maxSize: 5 })).toContain(
+      '`maxSize` is not an option here: write it inside `pool`',
+    )
+    expect(problems({ ...HOST, max: 5 })).toContain('`max` is not an option: it is called pool.maxSize here')
+    expect(problems({ ...HOST, pool: { idleTimeoutMillis: 5 } })).toContain('it is called pool.maxIdle here')
+  })
+
+  test('what is not an object of options is refused', () => {
+    expect(problems(undefined)).toContain('the options must be a URL or an object, not undefined')
+    expect(problems({ ...HOST, pool: 5 })).toContain(
+      '`pool` must be true or an object of pool options, not 5',
+    )
+    expect(problems({ ...HOST, onPoolError: 'log' })).toContain("`onPoolError` ('log') must be a function")
+    expect(problems({ ...HOST, port: 70_000 })).toContain('`port` (70000) must be a port from 1 to 65535')
+  })
+
+  test('no secret is printed', () => {
+    const message = problems({
+      connectionString: 5,
+      password: 'hunter2',
+      ssl: { key: 'hunter2' },
+      pool: { max: 1 },
+    })
+    expect(message).toContain('`connectionString` must be a string')
+    expect(message).not.toContain('hunter2')
+  })
+})

@@ -1,0 +1,224 @@
+import { describe, expect, test } from '@jest/globals'
+import { settle } from '../../support/manual-clock.js'
+import { acquireAll, expectNothingLeft, HOUR, MINUTE, openPool, SECOND, track } from './support.js'
+
+describe('returning', () => {
+  test('a connection that is not clean is restored, and kept', async () => {
+    const { pool, connector } = await openPool({ minSize: 1, maxSize: 1 })
+    const lease = await pool.acquire()
+    const { connection } = lease
+    connection.condition = 'unclean'
+    await lease.release()
+    expect(connection).toMatchObject({ restored: 1, isClosed: false })
+    expect(pool.getStats()).toMatchObject({ poolAvailable: 1, returnsBad: 0 })
+    expect(connector.opened).toHaveLength(1)
+  })
+
+  test('nobody is lent a connection while it is being restored', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    rig.connector.restoreMs = 50
+    const lease = await rig.pool.acquire()
+    lease.connection.condition = 'unclean'
+    void lease.release()
+    const waiting = track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(49)
+    expect(waiting.state).toBe('pending')
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 0 })
+    await rig.clock.advance(1)
+    expect(waiting.state).toBe('fulfilled')
+  })
+
+  test('a connection that cannot be restored is closed and replaced', async () => {
+    const { pool, connector } = await openPool({ minSize: 1, maxSize: 1 })
+    connector.restoreError = new Error('no answer')
+    const lease = await pool.acquire()
+    const { connection } = lease
+    connection.condition = 'unclean'
+    await lease.release()
+    await settle()
+    expect(connection.isClosed).toBe(true)
+    expect(pool.getStats()).toMatchObject({ poolAvailable: 1, poolSize: 1, returnsBad: 1 })
+    expect(connector.opened).toHaveLength(2)
+  })
+
+  test('a broken connection is replaced, and the one who waits gets the new one', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    const lease = await rig.pool.acquire()
+    const { connection } = lease
+    const waiting = track(rig.clock, rig.pool.acquire())
+    rig.connector.lose(connection)
+    await lease.release()
+    await settle()
+    expect(waiting.value?.connection.id).toBe(2)
+    expect(rig.pool.getStats()).toMatchObject({ returnsBad: 1, poolSize: 1 })
+  })
+
+  test('a connection destroyed by its borrower is closed and replaced', async () => {
+    const { pool, connector } = await openPool({ minSize: 1, maxSize: 1 })
+    const lease = await pool.acquire()
+    const { connection } = lease
+    await lease.destroy()
+    await settle()
+    expect(connection.isClosed).toBe(true)
+    expect(connector.opened).toHaveLength(2)
+    expect(pool.getStats().poolAvailable).toBe(1)
+  })
+
+  test('an idle connection that is lost is replaced before anybody asks for it', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    rig.connector.lose(rig.connector.opened[0] as never)
+    await settle()
+    expect(rig.pool.getStats()).toMatchObject({ poolAvailable: 2, connectionsLost: 1 })
+    expect(rig.connector.opened).toHaveLength(3)
+    expect(rig.lost).toHaveLength(1)
+  })
+
+  test('an idle connection that looks unfit is not lent, even before its loss was reported', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    const dead = rig.connector.opened[0]
+    if (dead !== undefined) dead.condition = 'broken'
+    const lease = await rig.pool.acquire()
+    expect(lease.connection.id).toBe(2)
+  })
+
+  test('the time that connections were lent is counted, and so is the time that requests waited', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    const lease = await rig.pool.acquire()
+    const waiting = rig.pool.acquire()
+    await rig.clock.advance(70)
+    await lease.release()
+    const second = await waiting
+    await rig.clock.advance(30)
+    await second.release()
+    expect(rig.pool.getStats()).toMatchObject({
+      requestsNum: 2,
+      requestsQueued: 1,
+      requestsWaitMs: 70,
+      longestWaitMs: 70,
+      usageMs: 100,
+      connectionsNum: 1,
+    })
+  })
+})
+
+describe('keeping', () => {
+  test('an idle connection is replaced when its lifetime ends, up to 5 % early', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1, maxLifetime: HOUR })
+    await rig.clock.advance(57 * MINUTE - 1)
+    expect(rig.connector.opened).toHaveLength(1)
+    await rig.clock.advance(3 * MINUTE + 1)
+    expect(rig.connector.opened).toHaveLength(2)
+    expect(rig.connector.alive).toHaveLength(1)
+  })
+
+  test('a connection whose lifetime ends while it is lent is replaced on its return', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1, maxLifetime: HOUR })
+    const lease = await rig.pool.acquire()
+    const { connection } = lease
+    await rig.clock.advance(2 * HOUR)
+    expect(connection.isClosed).toBe(false)
+    await lease.release()
+    await settle()
+    expect(connection.isClosed).toBe(true)
+    expect(rig.pool.getStats().poolAvailable).toBe(1)
+  })
+
+  test('lifetimes differ, so that connections opened together do not end together', async () => {
+    const rig = await openPool({ minSize: 50, maxSize: 50, numWorkers: 50, maxLifetime: HOUR })
+    await rig.clock.advance(58 * MINUTE)
+    expect(rig.connector.opened.length).toBeGreaterThan(51)
+    expect(rig.connector.opened.length).toBeLessThan(100)
+  })
+
+  test('a pool that grew shrinks by one connection for each maxIdle, down to minSize', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 4, maxIdle: 200 })
+    const leases = await acquireAll(rig, 4)
+    for (const lease of leases) await lease.release()
+    const sizes: number[] = []
+    for (let window = 0; window < 5; window++) {
+      await rig.clock.advance(200)
+      sizes.push(rig.pool.getStats().poolSize)
+    }
+    expect(sizes).toEqual([4, 3, 2, 2, 2])
+    expect(rig.connector.alive).toHaveLength(2)
+  })
+
+  test('a connection that was needed at any moment of the window stays', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 3, maxIdle: 10 * SECOND })
+    for (let window = 0; window < 5; window++) {
+      const leases = await acquireAll(rig, 3)
+      for (const lease of leases) await lease.release()
+      await rig.clock.advance(10 * SECOND)
+    }
+    expect(rig.pool.getStats().poolSize).toBe(3)
+  })
+})
+
+describe('closing', () => {
+  test('those who wait are turned away first, and idle connections are closed', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    const [holder] = await acquireAll(rig, 2)
+    const waiting = track(rig.clock, rig.pool.acquire())
+    const closed = track(rig.clock, rig.pool.close())
+    await settle()
+    expect(waiting.error).toMatchObject({ code: 'POOL_CLOSED', message: "the pool 'rig' is closed" })
+    expect(closed.state).toBe('pending')
+    await holder?.release()
+    expect(rig.connector.opened[0]?.isClosed).toBe(true)
+  })
+
+  test('a connection that is lent is left to its borrower, and closed when it comes back', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    const lease = await rig.pool.acquire()
+    const { connection } = lease
+    const closed = track(rig.clock, rig.pool.close({ timeout: 5 * SECOND }))
+    await rig.clock.advance(SECOND)
+    expect([closed.state, connection.isClosed]).toEqual(['pending', false])
+    await lease.release()
+    await settle()
+    expect([closed.state, connection.isClosed]).toEqual(['fulfilled', true])
+    await expectNothingLeft(rig)
+  })
+
+  test('at its deadline close resolves, and with force it destroys what is still lent', async () => {
+    for (const force of [false, true]) {
+      const rig = await openPool({ minSize: 1, maxSize: 1 })
+      const lease = await rig.pool.acquire()
+      const { connection } = lease
+      const closed = track(rig.clock, rig.pool.close({ timeout: SECOND, force }))
+      await rig.clock.advance(SECOND)
+      expect([closed.state, connection.isClosed]).toEqual(['fulfilled', force])
+      await lease.release()
+      await expectNothingLeft(rig)
+    }
+  })
+
+  test('a connection that is being opened is given up, and never joins the closed pool', async () => {
+    const rig = await openPool({ minSize: 0 })
+    rig.connector.openMs = undefined
+    const waiting = track(rig.clock, rig.pool.acquire())
+    await settle()
+    expect(rig.connector.openingNow).toBe(1)
+    await rig.pool.close()
+    await settle()
+    expect(waiting.state).toBe('rejected')
+    expect(rig.connector.openingNow).toBe(0)
+    await expectNothingLeft(rig)
+  })
+
+  test('close waits until connections are really closed, and a second close for the first', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    rig.connector.closeMs = 300
+    const both = [track(rig.clock, rig.pool.close()), track(rig.clock, rig.pool.close())]
+    await rig.clock.advance(299)
+    expect(both.map(({ state }) => state)).toEqual(['pending', 'pending'])
+    await rig.clock.advance(1)
+    expect(both.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled'])
+  })
+
+  test('a pool that was never opened closes without ado', async () => {
+    const rig = await openPool({ minSize: 0 })
+    await expectNothingLeft(rig)
+    expect(rig.connector.attempts).toEqual([])
+  })
+})

@@ -1,0 +1,99 @@
+// A pool on a manual clock and a fake connector, and the claims that hold for any pool at any time.
+import { expect } from '@jest/globals'
+import { Pool } from '../../../packages/adapter/src/pool/pool.js'
+import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
+import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
+import { type FakeConnection, FakeConnector } from '../../support/fake-connector.js'
+import { ManualClock, settle } from '../../support/manual-clock.js'
+
+export const SECOND = 1_000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+
+export interface Rig {
+  clock: ManualClock
+  connector: FakeConnector
+  pool: Pool<FakeConnection>
+  lost: Error[]
+}
+
+const DEFAULTS: PoolSettings = {
+  name: 'rig',
+  minSize: 0,
+  maxSize: 4,
+  timeout: 30 * SECOND,
+  maxWaiting: 0,
+  maxLifetime: Infinity,
+  maxIdle: Infinity,
+  reconnectTimeout: 5 * MINUTE,
+  numWorkers: 3,
+}
+
+export function makePool(settings: Partial<PoolSettings> = {}): Rig {
+  const clock = new ManualClock()
+  const connector = new FakeConnector(clock)
+  const lost: Error[] = []
+  const pool = new Pool(connector, { ...DEFAULTS, ...settings }, clock, {
+    onLost: (error) => lost.push(error),
+  })
+  return { clock, connector, pool, lost }
+}
+
+/** A pool whose `minSize` connections are there. */
+export async function openPool(settings: Partial<PoolSettings> = {}): Promise<Rig> {
+  const rig = makePool(settings)
+  rig.pool.open()
+  await settle()
+  return rig
+}
+
+/** What has become of a promise so far. */
+export interface Outcome<T> {
+  state: 'pending' | 'fulfilled' | 'rejected'
+  value?: T
+  error?: unknown
+  /** The clock when it settled. */
+  at?: number
+}
+
+export function track<T>(clock: ManualClock, promise: Promise<T>): Outcome<T> {
+  const outcome: Outcome<T> = { state: 'pending' }
+  promise.then(
+    (value) => Object.assign(outcome, { state: 'fulfilled', value, at: clock.now() }),
+    (error: unknown) => Object.assign(outcome, { state: 'rejected', error, at: clock.now() }),
+  )
+  return outcome
+}
+
+/** Borrows a connection for `ms`, then gives it back; tells when it was done and which one it was. */
+export function work(rig: Rig, ms: number, timeout?: number): Outcome<number> {
+  return track(
+    rig.clock,
+    rig.pool.acquire(timeout === undefined ? {} : { timeout }).then(async (lease) => {
+      const { id } = lease.connection
+      await new Promise<void>((resolve) => rig.clock.setTimer(ms, resolve, { keepAlive: true }))
+      await lease.release()
+      return id
+    }),
+  )
+}
+
+export function acquireAll(rig: Rig, count: number): Promise<Lease<FakeConnection>[]> {
+  return Promise.all(Array.from({ length: count }, () => rig.pool.acquire()))
+}
+
+export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => 'fulfilled',
+    (error: unknown) => (error as { code?: unknown }).code ?? error,
+  )
+}
+
+/** Closes the pool and shows that nothing of it is left: no connection, no timer. */
+export async function expectNothingLeft({ pool, clock, connector }: Rig): Promise<void> {
+  const closed = track(clock, pool.close())
+  await clock.advance(5 * SECOND)
+  expect(closed.state).toBe('fulfilled')
+  expect(connector.alive).toEqual([])
+  expect(clock.timers.all).toBe(0)
+}

@@ -1,0 +1,89 @@
+/**
+ * The HTTP service: routes, and nothing but the way from a request to the ledger and back.
+ */
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { toHttpProblem } from './http-errors.js'
+import type { Ledger, TransferOutcome } from './ledger.js'
+import { pay, pretendScreening, type Screening } from './payment.js'
+import * as schemas from './schemas.js'
+import { accountView, statementView, transferView } from './views.js'
+
+export interface ServerDependencies {
+  readonly ledger: Ledger
+  /** Rejects when the database does not answer. */
+  readonly probe: () => Promise<void>
+  readonly screen?: Screening
+  readonly logger?: FastifyServerOptions['logger']
+}
+
+export function createServer(dependencies: ServerDependencies): FastifyInstance {
+  const { ledger, probe, screen = pretendScreening, logger = false } = dependencies
+  const app = Fastify({ logger })
+
+  app.setErrorHandler((error, request, reply) => {
+    const { status, body } = toHttpProblem(error)
+    if (status >= 500) request.log.error(error)
+    if (status === 503) reply.header('retry-after', 1)
+    return reply.status(status).send(body)
+  })
+
+  app.post<{ Body: schemas.AccountBody }>(
+    '/accounts',
+    { schema: { body: schemas.accountBody } },
+    async (request, reply) => {
+      const account = await ledger.openAccount(request.body)
+      return reply.status(201).send(accountView(account))
+    },
+  )
+
+  app.get<{ Params: schemas.AccountParams }>(
+    '/accounts/:id',
+    { schema: { params: schemas.accountParams } },
+    async (request) => accountView(await ledger.account(request.params.id)),
+  )
+
+  app.get<{ Params: schemas.AccountParams; Querystring: schemas.StatementQuery }>(
+    '/accounts/:id/statement',
+    { schema: { params: schemas.accountParams, querystring: schemas.statementQuery } },
+    async (request) => {
+      const { limit, before } = request.query
+      const page = { limit, ...(before !== undefined && { before: BigInt(before) }) }
+      return statementView(await ledger.statement(request.params.id, page))
+    },
+  )
+
+  app.post<{ Body: schemas.TransferBody }>(
+    '/transfers',
+    { schema: { body: schemas.transferBody } },
+    async (request, reply) => {
+      const outcome = await ledger.transfer(request.body)
+      return reply.status(statusOf(outcome)).send(transferView(outcome.transfer))
+    },
+  )
+
+  app.post<{ Body: schemas.TransferBody }>(
+    '/payments',
+    { schema: { body: schemas.transferBody } },
+    async (request, reply) => {
+      const outcome = await pay(ledger, screen, request.body)
+      return reply.status(statusOf(outcome)).send(transferView(outcome.transfer))
+    },
+  )
+
+  app.get('/healthz', async (request, reply) => {
+    try {
+      await probe()
+      return { database: 'up' }
+    } catch (error) {
+      request.log.warn(error)
+      return reply.status(503).send({ database: 'down' })
+    }
+  })
+
+  return app
+}
+
+/** 201 for a transfer made now, 200 for one that an earlier request with the same key made. */
+function statusOf({ created }: TransferOutcome): number {
+  return created ? 201 : 200
+}

@@ -1,4 +1,4 @@
-// Lint rules. The import directions of docs/how-it-works.md are enforced here, per folder of the adapter.
+// Lint rules. The import directions of CONTRIBUTING.md are enforced here, per folder of the adapter.
 import js from '@eslint/js'
 import prettier from 'eslint-config-prettier'
 import tseslint from 'typescript-eslint'

@@ -85,7 +85,10 @@ export class FakeConnector implements Connector<FakeConnection> {
   }
 
   explain(error: unknown): ConnectFailure {
-    return { message: `could not connect to fake: ${(error as Error).message}`, isPermanent: this.isPermanent }
+    return {
+      message: `could not connect to fake: ${(error as Error).message}`,
+      isPermanent: this.isPermanent,
+    }
   }
 
   /** The server, or the network, ends a connection. */

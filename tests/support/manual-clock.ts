@@ -51,7 +51,11 @@ export class ManualClock implements Clock {
     let next: Pending | undefined
     for (const timer of this.#pending) {
       if (timer.at > end) continue
-      if (next === undefined || timer.at < next.at || (timer.at === next.at && timer.sequence < next.sequence)) {
+      if (
+        next === undefined ||
+        timer.at < next.at ||
+        (timer.at === next.at && timer.sequence < next.sequence)
+      ) {
         next = timer
       }
     }

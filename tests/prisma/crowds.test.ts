@@ -1,0 +1,149 @@
+// Many calls, few connections: what the server sees stays within the pool's size, and errors cost nothing.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { PrismaClient } from '../generated/prisma/client.js'
+import { eventually } from '../support/eventually.js'
+import { createWorld, errorOf, gate, knownErrorOf, pidOf, statesOf, SUBJECT, type World } from './support.js'
+
+let world: World
+
+beforeAll(async () => {
+  world = await createWorld()
+})
+
+afterAll(() => world.close())
+
+beforeEach(() => world.empty())
+
+async function pidsSeen(): Promise<number[]> {
+  return (await world.database.backends(SUBJECT)).map(({ pid }) => pid)
+}
+
+test('two transactions at the same time never share a connection', async () => {
+  const { prisma } = world.open({ maxSize: 2 })
+  const both = gate()
+  let inside = 0
+  const transaction = () =>
+    prisma.$transaction(async (tx) => {
+      const first = await pidOf(tx)
+      if (++inside === 2) both.open()
+      await both.opened
+      await tx.log.create({ data: { text: String(first) } })
+      expect(await pidOf(tx)).toBe(first)
+      return first
+    })
+  const pids = await Promise.all([transaction(), transaction()])
+  expect(new Set(pids).size).toBe(2)
+  expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 2 }])
+  await prisma.$disconnect()
+})
+
+test('twenty transactions at the same time on four connections see only their own writes until the end', async () => {
+  const { prisma } = world.open({ maxSize: 4 })
+  await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      prisma.$transaction(async (tx) => {
+        const pid = await pidOf(tx)
+        await tx.log.create({ data: { text: `caller ${index}` } })
+        const open = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid, xmin FROM "Log"
+          WHERE xmin::text = pg_current_xact_id()::text`
+        expect(open).toMatchObject([{ pid }])
+      }),
+    ),
+  )
+  expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 20 }])
+  await prisma.$disconnect()
+})
+
+test('1,000 calls at the same time over 5 connections all finish, and the server never sees more than 5', async () => {
+  const sessionsBefore = await world.database.sessionsOpened()
+  const { adapter, prisma } = world.open({ minSize: 0, maxSize: 5 })
+  const kinds: ((index: number) => Promise<unknown>)[] = [
+    () => prisma.user.count(),
+    (index) => prisma.log.create({ data: { text: `${index}` } }),
+    () => prisma.$queryRaw`SELECT pg_sleep(0.002)::text`,
+    (index) =>
+      prisma.$transaction(
+        async (tx) => {
+          await tx.log.create({ data: { text: `${index}` } })
+          await tx.log.count()
+        },
+        { maxWait: 20_000, timeout: 20_000 },
+      ),
+    () => errorOf(prisma.$queryRaw`SELECT 1 / 0`),
+  ]
+  let isDone = false
+  const calls = Promise.all(
+    Array.from({ length: 1_000 }, (_, index) => kinds[index % kinds.length]!(index)),
+  ).finally(() => {
+    isDone = true
+  })
+  let most = 0
+  let samples = 0
+  while (!isDone) {
+    most = Math.max(most, (await pidsSeen()).length)
+    samples++
+  }
+  await calls
+
+  expect(samples).toBeGreaterThan(5)
+  expect(most).toBe(5)
+  expect((await world.database.sessionsOpened()) - sessionsBefore).toBe(5)
+  expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 400 }])
+  expect(adapter.pool.getStats()).toMatchObject({
+    poolSize: 5,
+    poolAvailable: 5,
+    requestsWaiting: 0,
+    requestsErrors: 0,
+  })
+  expect(await statesOf(world)).toEqual(Array(5).fill('idle'))
+  await prisma.$disconnect()
+  await eventually(async () => expect(await pidsSeen()).toEqual([]))
+})
+
+describe('errors of the user cost no connection', () => {
+  async function failRepeatedly(
+    times: number,
+    fail: (prisma: PrismaClient) => Promise<unknown>,
+  ): Promise<{ codes: Set<string>; opened: number; samePids: boolean }> {
+    const { prisma } = world.open({ minSize: 3, maxSize: 3 })
+    await prisma.user.create({ data: { email: 'taken@example.com' } })
+    await eventually(async () => expect(await pidsSeen()).toHaveLength(3))
+    const pidsBefore = await pidsSeen()
+    const sessionsBefore = await world.database.sessionsOpened()
+    const codes = new Set<string>()
+    await Promise.all(
+      Array.from({ length: times }, async () => codes.add((await knownErrorOf(fail(prisma))).code)),
+    )
+    const opened = (await world.database.sessionsOpened()) - sessionsBefore
+    const samePids = JSON.stringify(await pidsSeen()) === JSON.stringify(pidsBefore)
+    await prisma.$disconnect()
+    await eventually(async () => expect(await pidsSeen()).toEqual([]))
+    return { codes, opened, samePids }
+  }
+
+  test('1,000 unique violations open no new backend', async () => {
+    const result = await failRepeatedly(1_000, (prisma) =>
+      prisma.user.create({ data: { email: 'taken@example.com' } }),
+    )
+    expect(result).toEqual({ codes: new Set(['P2002']), opened: 0, samePids: true })
+    expect(await world.database.query('SELECT count(*)::int AS n FROM "User"')).toEqual([{ n: 1 }])
+  })
+
+  test('neither do they inside transactions', async () => {
+    const result = await failRepeatedly(200, (prisma) =>
+      prisma.$transaction((tx) => tx.user.create({ data: { email: 'taken@example.com' } }), {
+        maxWait: 20_000,
+      }),
+    )
+    expect(result).toEqual({ codes: new Set(['P2002']), opened: 0, samePids: true })
+  })
+
+  test('neither do errors of syntax, of types and of arithmetic in raw queries', async () => {
+    let turn = 0
+    const statements = ['SELEC 1', 'SELECT 1 / 0', `SELECT 'x'::int`, 'SELECT * FROM nowhere']
+    const result = await failRepeatedly(200, (prisma) =>
+      prisma.$queryRawUnsafe(statements[turn++ % statements.length]!),
+    )
+    expect(result).toEqual({ codes: new Set(['P2010']), opened: 0, samePids: true })
+  })
+})

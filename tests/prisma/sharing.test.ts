@@ -1,0 +1,127 @@
+// One adapter is one pool, however many clients share it: open from the first to the last of them.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { RealPoolAdapter } from 'prisma-pg-real-pool'
+import { eventually } from '../support/eventually.js'
+import { createWorld, errorOf, gate, pidOf, SUBJECT, type World } from './support.js'
+
+let world: World
+
+beforeAll(async () => {
+  world = await createWorld()
+})
+
+afterAll(() => world.close())
+
+async function backends(): Promise<number> {
+  return (await world.database.backends(SUBJECT)).length
+}
+
+async function allGone(): Promise<void> {
+  await eventually(async () => expect(await backends()).toBe(0))
+}
+
+test('nothing connects before the first call', async () => {
+  const { prisma } = world.open()
+  expect(await backends()).toBe(0)
+  await prisma.$connect()
+  await eventually(async () => expect(await backends()).toBe(2))
+  await prisma.$disconnect()
+  await allGone()
+})
+
+test('two clients share the connections, and only the last to disconnect closes them', async () => {
+  const { adapter, prisma: one } = world.open({ maxSize: 1 })
+  const two = world.share(adapter)
+  const pid = await pidOf(one)
+  expect(await pidOf(two)).toBe(pid)
+
+  await one.$disconnect()
+  expect(await backends()).toBe(1)
+  expect(await pidOf(two)).toBe(pid)
+
+  await two.$disconnect()
+  await allGone()
+})
+
+test('the pool opens again with the next query of either, and both use it', async () => {
+  const { adapter, prisma: one } = world.open({ maxSize: 1 })
+  const two = world.share(adapter)
+  const sessionsBefore = await world.database.sessionsOpened()
+  for (let round = 0; round < 3; round++) {
+    const pid = await pidOf(one)
+    expect(await pidOf(two)).toBe(pid)
+    await Promise.all([one.$disconnect(), two.$disconnect()])
+    await allGone()
+  }
+  expect((await world.database.sessionsOpened()) - sessionsBefore).toBe(3)
+})
+
+test('disconnecting twice is harmless, also to the other client', async () => {
+  const { adapter, prisma: one } = world.open({ maxSize: 1 })
+  const two = world.share(adapter)
+  await one.$connect()
+  const pid = await pidOf(two)
+  await one.$disconnect()
+  await one.$disconnect()
+  await Promise.all([one.$disconnect(), one.$disconnect()])
+  expect(await pidOf(two)).toBe(pid)
+  await two.$disconnect()
+  await two.$disconnect()
+  await allGone()
+})
+
+test('an adapter whose connections are disposed of twice counts each once', async () => {
+  const { adapter, prisma } = world.open({ maxSize: 1 })
+  const pid = await pidOf(prisma)
+  const connection = await adapter.connect()
+  await connection.dispose()
+  await connection.dispose()
+  expect(await pidOf(prisma)).toBe(pid)
+  await prisma.$disconnect()
+  await allGone()
+})
+
+test('disconnecting waits for what runs', async () => {
+  const { prisma } = world.open({ maxSize: 1 })
+  await prisma.$connect()
+  // Prisma's promises start when somebody waits for them.
+  const running = prisma.$queryRaw`SELECT 'done' AS text FROM pg_sleep(0.2)`.then((rows) => rows)
+  await eventually(async () =>
+    expect(await world.database.backends(SUBJECT)).toMatchObject([{ state: 'active' }]),
+  )
+  await prisma.$disconnect()
+  expect(await running).toEqual([{ text: 'done' }])
+  await allGone()
+})
+
+test('disconnecting ends transactions that are open', async () => {
+  const { prisma } = world.open({ maxSize: 1 })
+  const forever = gate()
+  const transaction = errorOf(
+    prisma.$transaction(async (tx) => {
+      await tx.log.create({ data: { text: 'undone' } })
+      await forever.opened
+      await tx.log.create({ data: { text: 'too late' } })
+    }),
+  )
+  await eventually(async () =>
+    expect(await world.database.backends(SUBJECT)).toMatchObject([{ state: 'idle in transaction' }]),
+  )
+  await prisma.$disconnect()
+  await allGone()
+  forever.open()
+  expect(await transaction).toMatchObject({ code: 'P2028' })
+  expect(await world.database.query('SELECT * FROM "Log"')).toEqual([])
+})
+
+test('two adapters are two pools', async () => {
+  const adapters: RealPoolAdapter[] = []
+  const pids = new Set<number>()
+  for (let index = 0; index < 2; index++) {
+    const { adapter, prisma } = world.open({ maxSize: 1 })
+    adapters.push(adapter)
+    pids.add(await pidOf(prisma))
+  }
+  expect(pids.size).toBe(2)
+  expect(adapters[0]!.pool.getStats().name).not.toBe(adapters[1]!.pool.getStats().name)
+})

@@ -1,0 +1,295 @@
+// $transaction: batches, isolation levels, nested transactions, the order of statements, and what becomes of
+// a statement's failure.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { RealPoolAdapter } from 'prisma-pg-real-pool'
+import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
+import { createWorld, errorOf, gate, knownErrorOf, pidOf, statesOf, type World } from './support.js'
+
+let world: World
+let adapter: RealPoolAdapter
+let prisma: PrismaClient
+const warnings: Error[] = []
+const noteWarning = (warning: Error) => warnings.push(warning)
+
+beforeAll(async () => {
+  process.on('warning', noteWarning)
+  world = await createWorld()
+  ;({ adapter, prisma } = world.open({ minSize: 2, maxSize: 2 }))
+  await adapter.pool.open({ wait: true })
+})
+
+afterAll(async () => {
+  await world.close()
+  process.off('warning', noteWarning)
+})
+
+beforeEach(() => world.empty())
+
+afterEach(async () => {
+  expect(adapter.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2, requestsWaiting: 0 })
+  expect(await statesOf(world)).toEqual(['idle', 'idle'])
+  expect(warnings).toEqual([])
+})
+
+async function logged(): Promise<string[]> {
+  const rows = await world.database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
+  return rows.map(({ text }) => text)
+}
+
+function log(client: Prisma.TransactionClient, text: string) {
+  return client.log.create({ data: { text } })
+}
+
+describe('a batch', () => {
+  test('answers in order, and runs as one transaction on one connection', async () => {
+    const pid = () => prisma.$queryRaw<{ pid: number; xid: string }[]>`
+      SELECT pg_backend_pid() AS pid, pg_current_xact_id()::text AS xid`
+    const [first, made, count, last] = await prisma.$transaction([
+      pid(),
+      prisma.log.create({ data: { text: 'a' } }),
+      prisma.log.count(),
+      pid(),
+    ])
+    expect(made.text).toBe('a')
+    expect(count).toBe(1)
+    expect(last).toEqual(first)
+  })
+
+  test('is rolled back as a whole when one fails', async () => {
+    await knownErrorOf(
+      prisma.$transaction([
+        prisma.log.create({ data: { text: 'a' } }),
+        prisma.$executeRaw`SELECT 1 / 0`,
+        prisma.log.create({ data: { text: 'b' } }),
+      ]),
+    )
+    expect(await logged()).toEqual([])
+  })
+
+  test('takes an isolation level', async () => {
+    // Of a batch of one, Prisma makes no transaction.
+    const [, rows] = await prisma.$transaction(
+      [prisma.log.count(), prisma.$queryRaw`SHOW transaction_isolation`],
+      { isolationLevel: 'RepeatableRead' },
+    )
+    expect(rows).toEqual([{ transaction_isolation: 'repeatable read' }])
+  })
+})
+
+describe('isolation levels', () => {
+  const levels = [
+    ['ReadUncommitted', 'read uncommitted'],
+    ['ReadCommitted', 'read committed'],
+    ['RepeatableRead', 'repeatable read'],
+    ['Serializable', 'serializable'],
+    [undefined, 'read committed'],
+  ] as const
+
+  for (const [isolationLevel, shown] of levels) {
+    test(`${isolationLevel ?? 'none given'} is ${shown} to the server, and only in that transaction`, async () => {
+      const show = (client: Prisma.TransactionClient) => client.$queryRaw`SHOW transaction_isolation`
+      const options = isolationLevel === undefined ? {} : { isolationLevel }
+      expect(await prisma.$transaction((tx) => show(tx), options)).toEqual([{ transaction_isolation: shown }])
+      expect(await show(prisma)).toEqual([{ transaction_isolation: 'read committed' }])
+    })
+  }
+
+  test('a level that PostgreSQL does not have is refused, and holds nothing', async () => {
+    const isolationLevel = 'Snapshot' as Prisma.TransactionIsolationLevel
+    const error = await errorOf(prisma.$transaction((tx) => tx.log.count(), { isolationLevel }))
+    expect(error.message).toContain('Invalid isolation level: SNAPSHOT')
+  })
+
+  test('a write conflict in a statement is P2034', async () => {
+    const { id } = await prisma.user.create({ data: { email: 'x@x' } })
+    const error = await knownErrorOf(
+      prisma.$transaction(
+        async (tx) => {
+          await tx.user.findUnique({ where: { id } })
+          await world.database.query('UPDATE "User" SET "balance" = 1')
+          await tx.user.update({ where: { id }, data: { balance: 2 } })
+        },
+        { isolationLevel: Prisma.TransactionIsolationLevel.Serializable },
+      ),
+    )
+    expect(error.code).toBe('P2034')
+    expect(await world.database.query('SELECT "balance" FROM "User"')).toEqual([{ balance: 1 }])
+  })
+
+  test('a write conflict that the server finds at COMMIT is told as one, and nothing is saved', async () => {
+    const both = gate()
+    const firstIsDone = gate()
+    let inside = 0
+    // Write skew: each reads what the other writes, and only the second COMMIT sees it.
+    const skewed = (mine: string, wait: Promise<void>) =>
+      prisma.$transaction(
+        async (tx) => {
+          await tx.log.count()
+          if (++inside === 2) both.open()
+          await both.opened
+          await log(tx, mine)
+          await wait
+        },
+        { isolationLevel: 'Serializable' },
+      )
+    const first = skewed('first', Promise.resolve()).finally(() => firstIsDone.open())
+    const error = await errorOf(skewed('second', firstIsDone.opened))
+    await first
+    // Prisma maps the errors of statements, not that of a COMMIT: it arrives as the adapter threw it.
+    expect(error).toMatchObject({ cause: { kind: 'TransactionWriteConflict', originalCode: '40001' } })
+    expect(await logged()).toEqual(['first'])
+  })
+
+  test('two that wait for each other: one is told P2034, the other goes on', async () => {
+    await prisma.user.createMany({ data: [{ email: 'a@x' }, { email: 'b@x' }] })
+    const both = gate()
+    let inside = 0
+    const lock = (emails: [string, string]) =>
+      prisma.$transaction(async (tx) => {
+        const data = { balance: { increment: 1 } }
+        await tx.user.update({ where: { email: emails[0] }, data })
+        if (++inside === 2) both.open()
+        await both.opened
+        await tx.user.update({ where: { email: emails[1] }, data })
+      })
+    await world.database.query(`ALTER DATABASE ${world.database.name} SET deadlock_timeout = '50ms'`)
+    const results = await Promise.allSettled([lock(['a@x', 'b@x']), lock(['b@x', 'a@x'])])
+    const failed = results.filter((result) => result.status === 'rejected')
+    expect(failed.map(({ reason }: { reason: unknown }) => reason)).toMatchObject([{ code: 'P2034' }])
+    expect(await world.database.query('SELECT "balance" FROM "User"')).toEqual([
+      { balance: 1 },
+      { balance: 1 },
+    ])
+  })
+})
+
+describe('a nested transaction', () => {
+  test('that fails rolls back only itself, and the rest is saved', async () => {
+    await prisma.$transaction(async (tx) => {
+      await log(tx, 'before')
+      const error = await knownErrorOf(
+        tx.$transaction(async (nested) => {
+          await log(nested, 'undone')
+          await nested.user.create({ data: { email: 'a@x' } })
+          await nested.user.create({ data: { email: 'a@x' } })
+        }),
+      )
+      expect(error.code).toBe('P2002')
+      await log(tx, 'after')
+      await tx.$transaction(async (nested) => {
+        await log(nested, 'kept')
+        await errorOf(
+          nested.$transaction(async (deeper) => {
+            await log(deeper, 'undone too')
+            throw new Error('changed my mind')
+          }),
+        )
+      })
+    })
+    expect(await logged()).toEqual(['before', 'after', 'kept'])
+  })
+
+  test('that succeeds goes down with the one around it', async () => {
+    await errorOf(
+      prisma.$transaction(async (tx) => {
+        await tx.$transaction((nested) => log(nested, 'released'))
+        throw new Error('all of it')
+      }),
+    )
+    expect(await logged()).toEqual([])
+  })
+
+  test('ten levels deep', async () => {
+    const descend = async (tx: Prisma.TransactionClient, depth: number): Promise<void> => {
+      await log(tx, `level ${depth}`)
+      if (depth < 10) await tx.$transaction((nested) => descend(nested, depth + 1))
+    }
+    await prisma.$transaction((tx) => descend(tx, 1))
+    expect(await logged()).toHaveLength(10)
+  })
+})
+
+describe('statements called together inside one transaction', () => {
+  test('run in the order of their calls, on its one connection, without a warning', async () => {
+    const texts = Array.from({ length: 50 }, (_, index) => `${index}`)
+    const pids = await prisma.$transaction(async (tx) => {
+      const made = await Promise.all(texts.map((text) => log(tx, text)))
+      expect(made.map(({ text }) => text)).toEqual(texts)
+      return Promise.all(texts.slice(0, 10).map(() => pidOf(tx)))
+    })
+    expect(new Set(pids).size).toBe(1)
+    expect(await logged()).toEqual(texts)
+    // Node reports warnings and deprecations a tick later.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings).toEqual([])
+  })
+
+  test('that are slow first and quick later do not overtake each other', async () => {
+    await prisma.$transaction((tx) =>
+      Promise.all([
+        tx.$executeRaw`INSERT INTO "Log" ("text") SELECT 'slow' FROM pg_sleep(0.05)`,
+        log(tx, 'quick'),
+      ]),
+    )
+    expect(await logged()).toEqual(['slow', 'quick'])
+  })
+
+  test('the first failure fails the transaction, after the others have been answered', async () => {
+    const error = await knownErrorOf(
+      prisma.$transaction(async (tx) => {
+        await Promise.all([log(tx, 'a'), tx.$executeRaw`SELECT 1 / 0`, log(tx, 'b'), log(tx, 'c')])
+      }),
+    )
+    expect(error.message).toContain('22012')
+    expect(await logged()).toEqual([])
+  })
+
+  test('also of a batch inside Promise.all with other transactions', async () => {
+    await Promise.all(
+      ['x', 'y', 'z'].map((name) =>
+        prisma.$transaction(async (tx) => {
+          await Promise.all([1, 2, 3].map((index) => log(tx, `${name}${index}`)))
+        }),
+      ),
+    )
+    const texts = await logged()
+    for (const name of ['x', 'y', 'z']) {
+      expect(texts.filter((text) => text.startsWith(name))).toEqual([`${name}1`, `${name}2`, `${name}3`])
+    }
+  })
+})
+
+describe('a transaction whose statement failed, and whose caller caught the error', () => {
+  test('does not report success, and says why', async () => {
+    await prisma.user.create({ data: { email: 'taken@x' } })
+    const error = await errorOf(
+      prisma.$transaction(async (tx) => {
+        await log(tx, 'lost')
+        await errorOf(tx.user.create({ data: { email: 'taken@x' } }))
+        return 'success'
+      }),
+    )
+    expect(error.message).toMatch(/rolled back, not committed/)
+    expect(error).toMatchObject({ cause: { originalCode: '25P02' } })
+    expect(await logged()).toEqual([])
+  })
+
+  test('has its later statements refused by the server', async () => {
+    const error = await errorOf(
+      prisma.$transaction(async (tx) => {
+        await errorOf(tx.$executeRaw`SELECT 1 / 0`)
+        await log(tx, 'never')
+      }),
+    )
+    expect(error.message).toContain('25P02')
+    expect(await logged()).toEqual([])
+  })
+
+  test('succeeds when the failure was inside a nested transaction', async () => {
+    await prisma.$transaction(async (tx) => {
+      await log(tx, 'kept')
+      await errorOf(tx.$transaction((nested) => nested.$executeRaw`SELECT 1 / 0`))
+    })
+    expect(await logged()).toEqual(['kept'])
+  })
+})

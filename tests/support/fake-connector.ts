@@ -19,6 +19,8 @@ export class FakeConnector implements Connector<FakeConnection> {
   /** Makes opening fail. */
   openError: Error | undefined
   isPermanent = false
+  /** Whether an attempt to open goes on when it is told to stop, as one does that has just succeeded. */
+  ignoresAbort = false
   restoreMs = 0
   restoreError: Error | undefined
   closeMs = 0
@@ -40,7 +42,7 @@ export class FakeConnector implements Connector<FakeConnection> {
     this.openingNow++
     this.mostOpeningAtOnce = Math.max(this.mostOpeningAtOnce, this.openingNow)
     try {
-      await this.#pass(this.openMs, signal)
+      await this.#pass(this.openMs, this.ignoresAbort ? undefined : signal)
       if (this.openError !== undefined) throw this.openError
     } finally {
       this.openingNow--

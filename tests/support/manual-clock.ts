@@ -35,11 +35,16 @@ export class ManualClock implements Clock {
     return { all: all.length, keepAlive: all.filter((timer) => timer.options.keepAlive).length }
   }
 
+  /** Time passes while the process is frozen: no timer fires until it runs again. */
+  freeze(ms: number): void {
+    this.#now += ms
+  }
+
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await settle()
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#now = next.at
+      this.#now = Math.max(this.#now, next.at)
       this.#pending.delete(next)
       next.callback()
       await settle()

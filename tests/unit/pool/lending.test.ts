@@ -99,6 +99,15 @@ describe('waiting', () => {
     })
   })
 
+  test('a short wait that begins after a long one ends before it', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    await rig.pool.acquire()
+    const long = track(rig.clock, rig.pool.acquire({ timeout: 300 }))
+    const short = track(rig.clock, rig.pool.acquire({ timeout: 100 }))
+    await rig.clock.advance(300)
+    expect([short.at, long.at]).toEqual([100, 300])
+  })
+
   test('a request that gave up takes no connection with it', async () => {
     const rig = await openPool({ minSize: 2, maxSize: 2, timeout: 100 })
     const holders = await acquireAll(rig, 2)

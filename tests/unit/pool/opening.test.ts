@@ -232,4 +232,66 @@ describe('a server that is away', () => {
     expect(await request).toBe('POOL_CLOSED')
     await expectNothingLeft(rig)
   })
+
+  test('however many requests come, the pool tries at most once in 250 milliseconds on their behalf', async () => {
+    const rig = makePool({ minSize: 1, maxSize: 1 })
+    rig.connector.openError = new Error('away')
+    rig.pool.open()
+    for (let arrival = 0; arrival < 100; arrival++) {
+      void codeOf(rig.pool.acquire())
+      await rig.clock.advance(10)
+    }
+    expect(rig.connector.attempts).toEqual([0, 250, 500, 750, 1000])
+    await rig.pool.close()
+  })
+
+  test('a failure of long ago is not the reason of a timeout of now', async () => {
+    const rig = makePool({ minSize: 1, maxSize: 1, timeout: 100 })
+    rig.connector.openError = new Error('away')
+    rig.pool.open()
+    await rig.clock.advance(500)
+    rig.connector.openError = undefined
+    await rig.clock.advance(SECOND)
+    await rig.pool.acquire()
+    const late = track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(100)
+    expect(late.error).toMatchObject({ code: 'POOL_TIMEOUT' })
+    expect((late.error as Error).cause).toBeUndefined()
+  })
+
+  test('a request that outlasts reconnectTimeout is served when the server comes back', async () => {
+    const rig = makePool({ minSize: 0, timeout: Infinity, reconnectTimeout: 10 * SECOND })
+    rig.connector.openError = new Error('away')
+    rig.pool.open()
+    const patient = track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(10 * MINUTE)
+    rig.connector.openError = undefined
+    await rig.clock.advance(6 * SECOND)
+    expect(patient.state).toBe('fulfilled')
+    expect(rig.pool.getStats().poolSize).toBe(1)
+  })
+
+  test('after a growth that was given up, the pool can grow again', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 2, reconnectTimeout: 2 * SECOND })
+    await rig.pool.acquire()
+    rig.connector.openError = new Error('away')
+    const turnedAway = codeOf(rig.pool.acquire({ timeout: 1 * SECOND }))
+    await rig.clock.advance(10 * SECOND)
+    expect(await turnedAway).toBe('POOL_TIMEOUT')
+    expect(rig.pool.getStats().poolSize).toBe(1)
+    rig.connector.openError = undefined
+    await rig.pool.acquire()
+    expect(rig.pool.getStats().poolSize).toBe(2)
+  })
+
+  test('waiting for the pool to fill keeps the process alive', async () => {
+    const rig = makePool({ minSize: 1 })
+    rig.connector.openMs = undefined
+    rig.pool.open()
+    const waiting = codeOf(rig.pool.wait(SECOND))
+    expect(rig.clock.timers.keepAlive).toBe(1)
+    await rig.clock.advance(SECOND)
+    expect(await waiting).toBe('POOL_TIMEOUT')
+    await expectNothingLeft(rig)
+  })
 })

@@ -23,7 +23,10 @@ describe('returning', () => {
     const waiting = track(rig.clock, rig.pool.acquire())
     await rig.clock.advance(49)
     expect(waiting.state).toBe('pending')
-    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 0 })
+    await expect(rig.pool.acquire({ timeout: 0 })).rejects.toMatchObject({
+      counts: { size: 1, idle: 0, leased: 0, reserved: 1 },
+      message: expect.stringContaining('1 being cleaned'),
+    })
     await rig.clock.advance(1)
     expect(waiting.state).toBe('fulfilled')
   })
@@ -109,6 +112,24 @@ describe('keeping', () => {
     await rig.clock.advance(3 * MINUTE + 1)
     expect(rig.connector.opened).toHaveLength(2)
     expect(rig.connector.alive).toHaveLength(1)
+  })
+
+  test('after the process was frozen, no connection that expired meanwhile is lent', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1, maxLifetime: HOUR })
+    rig.clock.freeze(2 * HOUR)
+    const lease = await rig.pool.acquire()
+    expect(lease.connection.id).toBe(2)
+  })
+
+  test('connections that were opened at different times end at different times', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 2, maxLifetime: HOUR })
+    await rig.clock.advance(30 * MINUTE)
+    const leases = await acquireAll(rig, 2)
+    for (const lease of leases) await lease.release()
+    await rig.clock.advance(30 * MINUTE)
+    expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([true, false, false])
+    await rig.clock.advance(30 * MINUTE)
+    expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false])
   })
 
   test('a connection whose lifetime ends while it is lent is replaced on its return', async () => {
@@ -214,6 +235,29 @@ describe('closing', () => {
     expect(both.map(({ state }) => state)).toEqual(['pending', 'pending'])
     await rig.clock.advance(1)
     expect(both.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled'])
+  })
+
+  test('a connection that was opened in the moment of closing is closed', async () => {
+    const rig = await openPool({ minSize: 0 })
+    rig.connector.openMs = 100
+    rig.connector.ignoresAbort = true
+    const waiting = track(rig.clock, rig.pool.acquire())
+    await settle()
+    await rig.pool.close()
+    await rig.clock.advance(100)
+    expect(waiting.state).toBe('rejected')
+    expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([true])
+    await expectNothingLeft(rig)
+  })
+
+  test('the timers of lifetimes, idle windows and attempts end with the pool', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 2, maxLifetime: HOUR, maxIdle: MINUTE })
+    rig.connector.openError = new Error('away')
+    const lease = await rig.pool.acquire()
+    void lease.destroy()
+    await rig.clock.advance(SECOND / 2)
+    expect(rig.clock.timers).toEqual({ all: 3, keepAlive: 0 })
+    await expectNothingLeft(rig)
   })
 
   test('a pool that was never opened closes without ado', async () => {

@@ -92,8 +92,12 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
 /** Closes the pool and shows that nothing of it is left: no connection, no timer. */
 export async function expectNothingLeft({ pool, clock, connector }: Rig): Promise<void> {
   const closed = track(clock, pool.close())
-  await clock.advance(5 * SECOND)
+  await settle()
   expect(closed.state).toBe('fulfilled')
+  expect(connector.alive).toEqual([])
+  expect(clock.timers.all).toBe(0)
+  // Nor does anything come back to life.
+  await clock.advance(HOUR)
   expect(connector.alive).toEqual([])
   expect(clock.timers.all).toBe(0)
 }

@@ -46,6 +46,11 @@ export class Deadlines {
     return this.#heap.length - this.#cancelled
   }
 
+  /** How many are held in memory, the cancelled ones that have not left yet included. */
+  get remembered(): number {
+    return this.#heap.length
+  }
+
   /** `at` may be `Infinity`: it never passes, but keeps the process alive like any other. */
   add(at: number, callback: () => void): Deadline {
     const item = new Item(at, callback, () => this.#onCancel())

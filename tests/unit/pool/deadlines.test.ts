@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { Deadlines } from '../../../packages/adapter/src/pool/deadlines.js'
+import { ManualClock } from '../../support/manual-clock.js'
+
+test('deadlines pass in their order, at their time, unless they are cancelled; one timer serves them all', async () => {
+  const plan = fc.array(fc.record({ at: fc.integer({ min: 0, max: 500 }), cancel: fc.boolean() }), {
+    maxLength: 300,
+  })
+  await fc.assert(
+    fc.asyncProperty(plan, async (items) => {
+      const clock = new ManualClock()
+      const deadlines = new Deadlines(clock)
+      const passed: { at: number; now: number }[] = []
+      const added = items.map(({ at, cancel }) => ({
+        cancel,
+        deadline: deadlines.add(at, () => passed.push({ at, now: clock.now() })),
+      }))
+      for (const { cancel, deadline } of added) if (cancel) deadline.cancel()
+      const expected = items.filter(({ cancel }) => !cancel).map(({ at }) => at)
+      expect(deadlines.pending).toBe(expected.length)
+      expect(clock.timers.all).toBeLessThanOrEqual(1)
+      await clock.advance(500)
+      expect(passed.map(({ at }) => at)).toEqual(expected.sort((a, b) => a - b))
+      expect(passed.every(({ at, now }) => at === now)).toBe(true)
+      expect(clock.timers.all).toBe(0)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('cancelled deadlines are forgotten, however long those that remain have to go', () => {
+  const deadlines = new Deadlines(new ManualClock())
+  deadlines.add(1_000_000, () => {})
+  for (let round = 0; round < 10_000; round++) deadlines.add(2_000_000, () => {}).cancel()
+  expect(deadlines.pending).toBe(1)
+  expect(deadlines.remembered).toBeLessThan(200)
+})
+
+test('a deadline may be cancelled twice, or after it passed, to no effect', async () => {
+  const clock = new ManualClock()
+  const deadlines = new Deadlines(clock)
+  let passed = 0
+  const first = deadlines.add(10, () => passed++)
+  const second = deadlines.add(20, () => passed++)
+  await clock.advance(10)
+  first.cancel()
+  second.cancel()
+  second.cancel()
+  deadlines.add(30, () => passed++)
+  await clock.advance(100)
+  expect(passed).toBe(2)
+})

@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals'
+import { Entry, Ledger } from '../../../packages/adapter/src/pool/ledger.js'
+import { List, ListItem } from '../../../packages/adapter/src/pool/list.js'
+
+class Item extends ListItem {
+  constructor(readonly name: string) {
+    super()
+  }
+}
+
+function filledLedger(connections: number, maxSize = 4) {
+  const ledger = new Ledger<number, Item>({ minSize: 1, maxSize, maxWaiting: 0 })
+  for (let connection = 1; connection <= connections; connection++) {
+    ledger.addSlot()
+    const entry = new Entry(connection, 0, Infinity)
+    ledger.fillSlot(entry)
+    ledger.settle(entry)
+  }
+  return ledger
+}
+
+describe('the ledger', () => {
+  test('knows at every moment where each connection is', () => {
+    const ledger = filledLedger(3)
+    const leased = ledger.takeIdle() as Entry<number>
+    const reserved = ledger.takeIdle() as Entry<number>
+    ledger.reserve(reserved)
+    ledger.addSlot()
+    expect(ledger.counts()).toEqual({
+      size: 4,
+      idle: 1,
+      leased: 1,
+      reserved: 1,
+      opening: 1,
+      waiting: 0,
+      maxSize: 4,
+    })
+    expect(ledger.canGrow).toBe(false)
+    ledger.dropSlot()
+    ledger.settle(reserved)
+    ledger.remove(leased)
+    expect(ledger.counts()).toMatchObject({ size: 2, idle: 2, leased: 0, reserved: 0, opening: 0 })
+  })
+
+  test('hands a connection from one borrower to the next without counting it twice', () => {
+    const ledger = filledLedger(1)
+    const entry = ledger.takeIdle() as Entry<number>
+    const waiter = new Item('waiter')
+    ledger.enqueue(waiter)
+    expect(ledger.settle(entry)).toBe(waiter)
+    expect(ledger.counts()).toMatchObject({ size: 1, idle: 0, leased: 1, waiting: 0 })
+  })
+
+  test('refuses a move that cannot be: it would mean that a connection is in two places', () => {
+    const ledger = filledLedger(1)
+    const entry = ledger.takeIdle() as Entry<number>
+    ledger.remove(entry)
+    expect(() => ledger.settle(entry)).toThrow(/^bug: a connection cannot go from gone to idle/)
+    expect(() => ledger.remove(entry)).toThrow(/^bug:/)
+    expect(() => ledger.dropSlot()).toThrow(/^bug:/)
+  })
+
+  test('finds a spare connection only when the whole window did without it', () => {
+    const ledger = filledLedger(3)
+    // The first window began with fewer idle than there are now.
+    expect(ledger.endIdleWindow()?.connection).toBe(1)
+    const [first, second] = [ledger.takeIdle(), ledger.takeIdle()] as [Entry<number>, Entry<number>]
+    ledger.settle(first)
+    ledger.settle(second)
+    // The one that leaves is not counted among those that the next window may do without.
+    expect(ledger.endIdleWindow()?.connection).toBe(3)
+    for (const entry of [ledger.takeIdle(), ledger.takeIdle(), ledger.takeIdle()])
+      ledger.settle(entry as never)
+    expect(ledger.endIdleWindow()).toBeUndefined()
+  })
+})
+
+describe('a list', () => {
+  test('keeps its order, and items leave from anywhere', () => {
+    const list = new List<Item>()
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => new Item(name)) as [Item, Item, Item, Item]
+    for (const item of [a, b, c, d]) list.push(item)
+    expect(list.remove(b)).toBe(true)
+    expect(list.remove(b)).toBe(false)
+    expect([...list].map(({ name }) => name)).toEqual(['a', 'c', 'd'])
+    expect(list.remove(d)).toBe(true)
+    list.push(b)
+    expect([list.shift(), list.shift(), list.shift(), list.shift()]).toEqual([a, c, b, undefined])
+    expect(list.length).toBe(0)
+  })
+
+  test('may lose items while it is walked', () => {
+    const list = new List<Item>()
+    for (const name of ['a', 'b', 'c']) list.push(new Item(name))
+    for (const item of list) list.remove(item)
+    expect(list.length).toBe(0)
+  })
+
+  test('refuses an item that is in a list', () => {
+    const item = new Item('a')
+    new List<Item>().push(item)
+    expect(() => new List<Item>().push(item)).toThrow(/^bug:/)
+  })
+})

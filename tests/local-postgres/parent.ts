@@ -43,6 +43,14 @@ export interface Parent {
   readonly ended: Promise<unknown>
 }
 
+const spawned = new Set<ChildProcess>()
+
+/** For afterEach: a test that fails leaves no program behind either. */
+export function killParents(): void {
+  for (const child of spawned) child.kill('SIGKILL')
+  spawned.clear()
+}
+
 export function spawnParent({
   localPostgres = LOCAL_POSTGRES,
   options = {},
@@ -54,6 +62,7 @@ export function spawnParent({
     stdio: ['ignore', 'pipe', 'inherit'],
     ...spawnOptions,
   })
+  spawned.add(child)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     process: child,

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { startLocalPostgres, type LocalPostgres, type LocalPostgresOptions } from 'local-postgres'
 import pg from 'pg'
 import { eventually } from '../support/eventually.js'
-import { descendantsOf, expectNothingLeft, isAlive, processesOf, spawnParent } from './parent.js'
+import { descendantsOf, expectNothingLeft, isAlive, killParents, processesOf, spawnParent } from './parent.js'
 
 let folder: string
 const servers: LocalPostgres[] = []
@@ -17,6 +17,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'server-test-'))
   await chmod(folder, 0o755)
 })
+afterEach(killParents)
 afterEach(() => Promise.all(servers.splice(0).map((server) => server.stop())))
 afterAll(() => rm(folder, { recursive: true }))
 

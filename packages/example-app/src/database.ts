@@ -31,9 +31,10 @@ async function createDatabase(serverUrl: string, cleanups: Cleanups): Promise<st
     await execute(serverUrl, `CREATE DATABASE ${name}`, () => (mayExist = true))
   } catch (error) {
     const where = url.host || url.searchParams.get('host') || 'localhost'
-    throw new Error(`Cannot create a database on ${where}, which DATABASE_URL names: ${explain(error)}`, {
-      cause: error,
-    })
+    throw new Error(
+      `Cannot create a database on ${where}: ${explain(error)}. Correct DATABASE_URL, or unset it.`,
+      { cause: error },
+    )
   }
   url.pathname = `/${name}`
   url.searchParams.delete('schema')
@@ -61,7 +62,7 @@ async function execute(url: string, sql: string, onConnected?: () => void): Prom
 function parse(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^postgres(ql)?:$/.test(url.protocol)) {
-    throw new Error('DATABASE_URL is no URL such as postgresql://user:password@localhost:5432/postgres.')
+    throw new Error('DATABASE_URL is no URL such as postgresql://user@localhost:5432/postgres.')
   }
   return url
 }

@@ -25,8 +25,9 @@ async function main(): Promise<number> {
   const stop = new AbortController()
   for (const name of Object.keys(EXIT_CODES)) {
     process.on(name, (signal) => {
-      if (!stop.signal.aborted) console.log('\nStopping …')
+      const isFirst = !stop.signal.aborted
       stop.abort(signal)
+      if (isFirst) console.log('\nStopping …')
     })
   }
   const cleanups = new Cleanups()

@@ -27,6 +27,17 @@ export function createServer(dependencies: ServerDependencies): FastifyInstance 
     return reply.status(status).send(body)
   })
 
+  // Callers that are answered while the server closes are told to hang up: a connection that they kept for
+  // their next request would keep the server from ever being closed.
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close')
+  })
+
   app.post<{ Body: schemas.AccountBody }>(
     '/accounts',
     { schema: { body: schemas.accountBody } },

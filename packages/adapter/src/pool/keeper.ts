@@ -18,7 +18,6 @@ export class Keeper {
   #windowTimer: Timer | undefined
   #expiryTimer: Timer | undefined
   #expiryAt = Infinity
-  #isStopped = false
 
   constructor(clock: Clock, maxIdle: number, events: KeeperEvents) {
     this.#clock = clock
@@ -38,7 +37,7 @@ export class Keeper {
 
   /** A connection that expires at this time has come into being. */
   watch(expiresAt: number): void {
-    if (this.#isStopped || expiresAt >= this.#expiryAt) return
+    if (expiresAt >= this.#expiryAt) return
     this.#expiryTimer?.cancel()
     this.#expiryAt = expiresAt
     this.#expiryTimer = this.#clock.setTimer(expiresAt - this.#clock.now(), () => this.#expire(), {
@@ -47,7 +46,6 @@ export class Keeper {
   }
 
   stop(): void {
-    this.#isStopped = true
     this.#windowTimer?.cancel()
     this.#expiryTimer?.cancel()
   }

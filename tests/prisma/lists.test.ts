@@ -1,7 +1,7 @@
 // Every list type, written through Prisma and read by the server, and the other way round; in a plain
 // database, and in one whose settings are as far from the usual as they can be.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Lists, Prisma, PrismaClient } from '../generated/prisma/client.js'
+import type { Lists, PrismaClient } from '../generated/prisma/client.js'
 import { createWorld, type World } from './support.js'
 import { type Case, DATABASES, LISTS, observeIn } from './type-cases.js'
 

@@ -1,0 +1,195 @@
+// Connections that the server ends: while idle nobody notices, in use the call that had it is told, and the
+// process never falls.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { RealPoolAdapter } from 'prisma-pg-real-pool'
+import type { PrismaClient } from '../generated/prisma/client.js'
+import { eventually } from '../support/eventually.js'
+import { createWorld, errorOf, gate, knownErrorOf, pidOf, SUBJECT, type World } from './support.js'
+
+let world: World
+let adapter: RealPoolAdapter
+let prisma: PrismaClient
+const lostIdle: Error[] = []
+const lostInUse: Error[] = []
+const unhandled: unknown[] = []
+const noteUnhandled = (reason: unknown) => unhandled.push(reason)
+
+beforeAll(async () => {
+  process.on('unhandledRejection', noteUnhandled)
+  world = await createWorld()
+})
+
+afterAll(async () => {
+  await world.close()
+  process.off('unhandledRejection', noteUnhandled)
+})
+
+beforeEach(async () => {
+  await world.empty()
+  lostIdle.length = lostInUse.length = 0
+  ;({ adapter, prisma } = world.open(
+    { minSize: 3, maxSize: 3, timeout: '5s' },
+    { onPoolError: (error) => lostIdle.push(error), onConnectionError: (error) => lostInUse.push(error) },
+  ))
+  await prisma.$connect()
+  await adapter.pool.open({ wait: true })
+})
+
+// Whatever a test did: the pool is whole, nobody has been forgotten, and nothing went unhandled.
+afterEach(async () => {
+  await eventually(() =>
+    expect(adapter.pool.getStats()).toMatchObject({ poolSize: 3, poolAvailable: 3, requestsWaiting: 0 }),
+  )
+  const states = (await world.database.backends(SUBJECT)).map(({ state }) => state)
+  expect(states).toEqual(['idle', 'idle', 'idle'])
+  expect(unhandled).toEqual([])
+  await prisma.$disconnect()
+  await eventually(async () => expect(await world.database.backends(SUBJECT)).toEqual([]))
+})
+
+async function terminate(where = 'true'): Promise<number> {
+  const rows = await world.database.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = '${SUBJECT}' AND ${where}`,
+  )
+  return rows.length
+}
+
+describe('connections lost while idle', () => {
+  test('no call is told: 100 calls, 0 errors, on new connections', async () => {
+    const pidsBefore = (await world.database.backends(SUBJECT)).map(({ pid }) => pid)
+    expect(await terminate()).toBe(3)
+    await eventually(() => expect(adapter.pool.getStats().connectionsLost).toBe(3))
+
+    const results = await Promise.allSettled(Array.from({ length: 100 }, () => pidOf(prisma)))
+    const pids = results.map((result) =>
+      result.status === 'fulfilled' ? result.value : (result.reason as unknown),
+    )
+    for (const pid of pids) expect(pidsBefore).not.toContain(pid)
+    expect(pids.every((pid) => typeof pid === 'number')).toBe(true)
+    expect(lostIdle).toHaveLength(3)
+    expect(lostInUse).toEqual([])
+  })
+
+  test('again and again, with calls all the while: every failure is one of a call that was running', async () => {
+    let isOver = false
+    const caller = async () => {
+      const failures: unknown[] = []
+      while (!isOver) {
+        await prisma.user.count().catch((error: unknown) => failures.push((error as { code: unknown }).code))
+      }
+      return failures
+    }
+    const callers = [caller(), caller(), caller()]
+    for (let round = 0; round < 5; round++) await terminate("state = 'idle'")
+    isOver = true
+    const failures = (await Promise.all(callers)).flat()
+    expect(failures.filter((code) => code !== 'P1017')).toEqual([])
+  })
+})
+
+describe('a connection lost in use', () => {
+  test('fails the call with P1017, and the next call works', async () => {
+    const running = knownErrorOf(prisma.$executeRaw`SELECT pg_sleep(10)`)
+    await eventually(async () => expect(await terminate(`state = 'active'`)).toBe(1))
+    const error = await running
+    // Raw queries are P2010 to Prisma, whatever the cause.
+    expect(['P1017', 'P2010']).toContain(error.code)
+    expect(error.meta).toMatchObject({ driverAdapterError: { cause: { kind: 'ConnectionClosed' } } })
+    expect(await prisma.user.count()).toBe(0)
+    expect(lostInUse).toHaveLength(1)
+  })
+
+  test('fails a call of the client with P1017', async () => {
+    const lock = gate()
+    const locked = gate()
+    const holder = prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`LOCK TABLE "User"`
+      locked.open()
+      await lock.opened
+    })
+    await locked.opened
+    const running = knownErrorOf(prisma.user.count())
+    await eventually(async () => expect(await terminate(`wait_event_type = 'Lock'`)).toBe(1))
+    expect((await running).code).toBe('P1017')
+    lock.open()
+    await holder
+    expect(await prisma.user.count()).toBe(0)
+  })
+
+  test('fails the transaction, between two of its statements', async () => {
+    const killed = gate()
+    const inside = gate()
+    const transaction = errorOf(
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'lost' } })
+        inside.open()
+        await killed.opened
+        await tx.log.create({ data: { text: 'never' } })
+      }),
+    )
+    await inside.opened
+    expect(await terminate(`state = 'idle in transaction'`)).toBe(1)
+    killed.open()
+    expect(await transaction).toMatchObject({ code: 'P1017' })
+    expect(await prisma.log.count()).toBe(0)
+  })
+
+  test('fails the COMMIT of a transaction', async () => {
+    const killed = gate()
+    const inside = gate()
+    const transaction = errorOf(
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'lost' } })
+        inside.open()
+        await killed.opened
+      }),
+    )
+    await inside.opened
+    await terminate(`state = 'idle in transaction'`)
+    killed.open()
+    expect(await transaction).toMatchObject({ cause: { kind: 'ConnectionClosed' } })
+    expect(await prisma.log.count()).toBe(0)
+  })
+
+  test('leaves a transaction whose callback throws as it would be anyway', async () => {
+    const transaction = errorOf(
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'lost' } })
+        await terminate(`state = 'idle in transaction'`)
+        throw new RangeError('mine')
+      }),
+    )
+    expect(await transaction).toBeInstanceOf(RangeError)
+    expect(await prisma.log.count()).toBe(0)
+  })
+
+  test('by the idle_in_transaction_session_timeout of the server', async () => {
+    const error = await errorOf(
+      prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`SET LOCAL idle_in_transaction_session_timeout = 50`
+        await eventually(async () =>
+          expect(
+            (await world.database.backends(SUBJECT)).filter(({ state }) => state?.includes('transaction')),
+          ).toEqual([]),
+        )
+        await tx.log.count()
+      }),
+    )
+    expect(error).toMatchObject({ code: 'P1017' })
+  })
+})
+
+test('a statement that the server cancels fails, and its connection lives on', async () => {
+  const pidsBefore = (await world.database.backends(SUBJECT)).map(({ pid }) => pid)
+  const running = knownErrorOf(prisma.$executeRaw`SELECT pg_sleep(10)`)
+  await eventually(async () => {
+    const rows = await world.database.query(
+      `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '${SUBJECT}' AND state = 'active'
+          AND datname = current_database() AND query LIKE '%pg_sleep%'`,
+    )
+    expect(rows).toHaveLength(1)
+  })
+  expect((await running).message).toContain('57014')
+  expect((await world.database.backends(SUBJECT)).map(({ pid }) => pid)).toEqual(pidsBefore)
+})

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { LedgerRefusal, seed } from '../../packages/example-app/src/index.js'
+import { codeOf, LedgerRefusal, seed } from '../../packages/example-app/src/index.js'
 import { Prisma } from '../../packages/example-app/src/generated/prisma/client.js'
 import { audit, problemsOf } from '../../packages/example-app/src/load/audit.js'
 import { startService, type Service } from './support.js'
@@ -18,6 +18,16 @@ function checkBooks(acknowledged: Iterable<string>, expectedTotal: Prisma.Decima
     madeTwice: new Set<string>(),
   }
   return audit(service.prisma, record, expectedTotal)
+}
+
+/** A function that resolves once it has been called by so many. */
+function meetingOf(participants: number): () => Promise<void> {
+  let open = () => {}
+  const isOpen = new Promise<void>((resolve) => (open = resolve))
+  return () => {
+    if (--participants === 0) open()
+    return isOpen
+  }
 }
 
 describe('concurrent transfers', () => {
@@ -60,6 +70,26 @@ describe('concurrent transfers', () => {
       expect(refusal).toMatchObject({ reason: 'insufficient_funds' })
     }
     expect(await service.balanceOf(from)).toBe('0.00')
+  })
+
+  it('sees a conflict that PostgreSQL finds only at COMMIT as a conflict', async () => {
+    const ids = [await service.openAccount(), await service.openAccount()] as const
+    const [bothHaveRead, bothHaveWritten] = [meetingOf(2), meetingOf(2)]
+    const results = await Promise.allSettled(
+      ids.map((id) =>
+        service.prisma.$transaction(
+          async (tx) => {
+            await tx.account.aggregate({ where: { id: { in: [...ids] } }, _sum: { balance: true } })
+            await bothHaveRead()
+            await tx.account.update({ where: { id }, data: { balance: { increment: 0 } } })
+            await bothHaveWritten()
+          },
+          { isolationLevel: 'Serializable' },
+        ),
+      ),
+    )
+    const codes = results.map((result) => (result.status === 'rejected' ? codeOf(result.reason) : 'done'))
+    expect(codes.sort()).toEqual(['P2034', 'done'])
   })
 
   it('leaves no connection in a transaction', async () => {

@@ -131,7 +131,7 @@ describe('the command line', () => {
 
 describe('explain', () => {
   it.each([
-    [failure('ENOSPC'), 'The disk is full.'],
+    [new Error('could not extend file "x": No space left on device'), 'The disk is full.'],
     [failure('EADDRINUSE', 'taken'), 'taken; choose another port with --port.'],
     [
       new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('b')]),
@@ -148,6 +148,12 @@ describe('explain', () => {
 describe('toHttpProblem', () => {
   it.each(['P1001', 'P1017', 'P2028', 'P2034', 'P2037'])('asks to try again after %s', (code) => {
     expect(toHttpProblem(failure(code)).status).toBe(503)
+  })
+
+  it('knows what COMMIT reports, which Prisma gives no code', () => {
+    const cause = { kind: 'ConnectionClosed' }
+    const error = Object.assign(new Error('ConnectionClosed', { cause }), { name: 'DriverAdapterError' })
+    expect(toHttpProblem(error).status).toBe(503)
   })
 
   it('tells nothing of an unforeseen error', () => {

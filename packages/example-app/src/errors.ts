@@ -1,5 +1,6 @@
 /**
- * What the ledger refuses, and why. Knows nothing of HTTP: http-errors.ts gives each reason its status.
+ * What can go wrong in the ledger: what it refuses itself, and what Prisma reports. Knows nothing of HTTP;
+ * http-errors.ts gives each its status.
  */
 
 export type RefusalReason =
@@ -22,7 +23,21 @@ export class LedgerRefusal extends Error {
   }
 }
 
-/** Whether an error carries this `code`, as those of Prisma, Node, and PostgreSQL do. */
-export function hasCode(error: unknown, code: string): error is Error & { code: string } {
-  return error instanceof Error && 'code' in error && error.code === code
+/** The codes that Prisma gives to what an adapter reports; only those that the ledger acts on. */
+const CODE_OF_KIND = new Map<unknown, string>([
+  ['ConnectionClosed', 'P1017'],
+  ['DatabaseNotReachable', 'P1001'],
+  ['TooManyConnections', 'P2037'],
+  ['TransactionWriteConflict', 'P2034'],
+  ['UniqueConstraintViolation', 'P2002'],
+])
+
+/** The code of an error of Prisma or of Node, if it has one. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  if ('code' in error && typeof error.code === 'string') return error.code
+  // Prisma 7 hands on what goes wrong in COMMIT as the adapter has thrown it, without a code of its own.
+  const { name, cause } = error
+  const kind = name === 'DriverAdapterError' && cause instanceof Object && 'kind' in cause && cause.kind
+  return CODE_OF_KIND.get(kind)
 }

@@ -1,14 +1,15 @@
 /**
  * Any failure in one line that a person can act on, without a password and without a stack trace.
  */
-import { hasCode } from './errors.js'
+import { codeOf } from './errors.js'
 
 export function explain(error: unknown): string {
-  if (hasCode(error, 'ENOSPC') || hasCode(error, '53100')) return 'The disk is full.'
-  if (hasCode(error, 'EADDRINUSE')) return `${oneLine(error.message)}; choose another port with --port.`
+  if (!(error instanceof Error)) return oneLine(String(error))
+  if (/ENOSPC|No space left on device/.test(error.message)) return 'The disk is full.'
+  if (codeOf(error) === 'EADDRINUSE') return `${oneLine(error.message)}; choose another port with --port.`
   // A host name with several addresses fails once for each; the first tells enough.
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0])
-  return oneLine(error instanceof Error ? error.message || error.name : String(error))
+  return oneLine(error.message || error.name)
 }
 
 function oneLine(message: string): string {

@@ -2,7 +2,7 @@
  * Which HTTP status each failure becomes. A caller learns what to do; the inside stays inside.
  */
 import type { FastifyError } from 'fastify'
-import { LedgerRefusal, type RefusalReason } from './errors.js'
+import { codeOf, LedgerRefusal, type RefusalReason } from './errors.js'
 
 export interface HttpProblem {
   readonly status: number
@@ -32,7 +32,7 @@ export function toHttpProblem(error: unknown): HttpProblem {
   if (isRejectedByFastify(error)) {
     return { status: error.statusCode, body: { error: 'bad_request', message: error.message } }
   }
-  if (error instanceof Error && 'code' in error && TRY_AGAIN.has(String(error.code))) {
+  if (TRY_AGAIN.has(codeOf(error) ?? '')) {
     const message = 'The ledger cannot take this now. Send it again in a moment, with the same key.'
     return { status: 503, body: { error: 'unavailable', message } }
   }

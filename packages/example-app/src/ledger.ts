@@ -3,7 +3,7 @@
  * nothing of HTTP.
  */
 import { randomUUID } from 'node:crypto'
-import { hasCode, LedgerRefusal } from './errors.js'
+import { codeOf, LedgerRefusal } from './errors.js'
 import type { Account, Currency, Entry, Prisma, PrismaClient, Transfer } from './generated/prisma/client.js'
 import { TransferKind } from './generated/prisma/client.js'
 import { retryOnConflict, type RetryOptions } from './retry.js'
@@ -81,12 +81,13 @@ export class Ledger {
       const transfer = await this.#transact((tx) => book(tx, order))
       return { transfer, created: true }
     } catch (error) {
-      if (!hasCode(error, 'P2002')) throw error
+      if (codeOf(error) !== 'P2002') throw error
       return { transfer: await this.#bookedBefore(order), created: false }
     }
   }
 
   async statement(accountId: string, page: { limit: number; before?: bigint }): Promise<StatementPage> {
+    // A batch: one connection, one snapshot.
     const [account, entries] = await this.#prisma.$transaction([
       this.#prisma.account.findUnique({ where: { id: accountId }, select: { id: true } }),
       this.#prisma.entry.findMany({
@@ -109,6 +110,7 @@ export class Ledger {
   async #bookedBefore(order: TransferOrder): Promise<Transfer> {
     const transfer = await this.#prisma.transfer.findUniqueOrThrow({ where: { id: order.idempotencyKey } })
     const isSameOrder =
+      transfer.kind === (order.kind ?? TransferKind.PAYMENT) &&
       transfer.fromAccountId === order.from &&
       transfer.toAccountId === order.to &&
       transfer.amount.equals(order.amount)

@@ -8,6 +8,7 @@ import { Cleanups } from './cleanups.js'
 import { openDatabase } from './database.js'
 import { explain } from './explain.js'
 import { probeDatabase } from './health.js'
+import { toHttpProblem } from './http-errors.js'
 import { Ledger } from './ledger.js'
 import { problemsOf } from './load/audit.js'
 import { measure } from './load/measure.js'
@@ -66,6 +67,10 @@ async function start(options: StartOptions, cleanups: Cleanups, signal: AbortSig
   let retries = 0
   const ledger = new Ledger(prisma, { onRetry: () => retries++ })
   const server = createServer({ ledger, probe: () => probeDatabase(connectionString) })
+  const unforeseen: unknown[] = []
+  server.addHook('onError', async (_request, _reply, error) => {
+    if (toHttpProblem(error).status === 500) unforeseen.push(error)
+  })
   cleanups.add('stop the service', () => server.close())
   const address = await server.listen({ host: '127.0.0.1', port: options.port })
 
@@ -84,6 +89,11 @@ async function start(options: StartOptions, cleanups: Cleanups, signal: AbortSig
   const measured = await unlessAborted(signal, measurement)
   console.log(renderTable(reportRows(measured)))
   const problems = problemsOf(measured.audit)
+  if (unforeseen.length > 0) {
+    problems.push(
+      `${unforeseen.length} requests failed, the first one for this reason: ${explain(unforeseen[0])}`,
+    )
+  }
   for (const problem of problems) console.error(`npm start: ${problem}`)
   if (problems.length > 0) return 1
   if (options.once) return 0

@@ -2,7 +2,7 @@
  * Runs a transaction again when it lost against a concurrent one. Knows nothing of what the transaction does.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasCode } from './errors.js'
+import { codeOf } from './errors.js'
 
 /** Prisma's code for a serialization failure or a deadlock: nothing was written, trying again is safe. */
 const WRITE_CONFLICT = 'P2034'
@@ -27,7 +27,7 @@ export async function retryOnConflict<T>(work: () => Promise<T>, options: RetryO
     try {
       return await work()
     } catch (error) {
-      if (!hasCode(error, WRITE_CONFLICT) || attempt === maxAttempts) throw error
+      if (codeOf(error) !== WRITE_CONFLICT || attempt === maxAttempts) throw error
     }
     onRetry?.()
     // Rivals that pause equally long would only meet again, hence the random share ("full jitter").

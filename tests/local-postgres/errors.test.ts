@@ -119,6 +119,15 @@ describe('a server that cannot start says why', () => {
     await expectRefusal({ options }, 'FAILED', /unrecognized configuration parameter "max_conections"/)
   })
 
+  test('when initdb fails, in the words of what went wrong and not of the cleaning up after it', async () => {
+    const options = { initdbArguments: ['--set=max_conections=5'] }
+    await expectRefusal(
+      { options },
+      'FAILED',
+      /initdb failed in .*FATAL: configuration file .* contains errors/,
+    )
+  })
+
   test('when there is no PostgreSQL for this machine', async () => {
     const localPostgres = await installation('without-platform')
     await expectRefusal(

@@ -80,14 +80,14 @@ describe('the report', () => {
       'Requests per second': '50',
       'Latency p50': expect.stringMatching(/^5\d ms$/),
       'Latency p99': expect.stringMatching(/^(99|100) ms$/),
-      'Peak connections, seen by PostgreSQL': '5 of at most 5 (looked 40 times, every 50 ms)',
+      'Peak connections that PostgreSQL saw': '5 of 5 (40 looks, 50 ms apart)',
       'Longest wait for a connection': '12 ms',
       'Requests lasted': '4.0 s in total',
       'Connections were held': '0.1 s in total: 2.5 % of that time',
       'Transfers acknowledged': '2',
       'Retries after a write conflict': '7',
       'Money conserved': 'yes: 1000.00 before and after',
-      'Acknowledged transfers in the database': 'all 2, each exactly once',
+      'Acknowledged and in the database': 'all 2, each exactly once',
     })
   })
 
@@ -95,7 +95,7 @@ describe('the report', () => {
     expect(rows({ missing: ['a'], madeUnacknowledged: 1 }, ['x', 'y'])).toMatchObject({
       'Transfers not acknowledged': '2, of which 1 were made',
       'Requests that failed': '1 × 500, 1 × 501',
-      'Acknowledged transfers in the database': 'NO: 1 missing, 0 doubled',
+      'Acknowledged and in the database': 'NO: 1 missing, 0 doubled',
     })
     expect(rows({ total: new Prisma.Decimal('999.99') })).toMatchObject({
       'Money conserved': 'NO, see below',

@@ -30,8 +30,8 @@ export function reportRows({ load, pool, observed, retries, audit }: Measured): 
     ['Latency p50', milliseconds(load.latency.percentile(50) / 1000)],
     ['Latency p99', milliseconds(load.latency.percentile(99) / 1000)],
     [
-      'Peak connections, seen by PostgreSQL',
-      `${observed.peakConnections} of at most ${pool.poolMax} (looked ${count(observed.samples)} times, every ${observed.everyMs} ms)`,
+      'Peak connections that PostgreSQL saw',
+      `${observed.peakConnections} of ${pool.poolMax} (${count(observed.samples)} looks, ${observed.everyMs} ms apart)`,
     ],
     ['Longest wait for a connection', milliseconds(pool.longestWaitMs)],
     ['Requests lasted', `${seconds(load.requestsMs)} in total`],
@@ -55,7 +55,7 @@ export function reportRows({ load, pool, observed, retries, audit }: Measured): 
       problems.length === 0 ? `yes: ${audit.total.toFixed(2)} before and after` : 'NO, see below',
     ],
     [
-      'Acknowledged transfers in the database',
+      'Acknowledged and in the database',
       audit.missing.length + audit.doubled.length === 0
         ? `all ${count(load.acknowledged.size)}, each exactly once`
         : `NO: ${audit.missing.length} missing, ${audit.doubled.length} doubled`,

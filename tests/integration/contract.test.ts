@@ -1,0 +1,239 @@
+// The adapter as Prisma calls it, without Prisma: what each call leaves behind on a pool of one connection.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import {
+  type IsolationLevel,
+  isDriverAdapterError,
+  type SqlDriverAdapter,
+} from '@prisma/driver-adapter-utils'
+import { RealPoolAdapter } from 'prisma-pg-real-pool'
+import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
+import { errorOf, sql, statesOf, SUBJECT, valueOf } from './support.js'
+
+let database: TestDatabase
+let factory: RealPoolAdapter
+let adapter: SqlDriverAdapter
+let thePid: unknown
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  await database.query(
+    'CREATE TABLE log (id serial PRIMARY KEY, text text NOT NULL); CREATE SEQUENCE reached',
+  )
+  factory = new RealPoolAdapter({
+    connectionString: database.url,
+    application_name: SUBJECT,
+    pool: { maxSize: 1, timeout: '5s' },
+  })
+  adapter = await factory.connect()
+  thePid = await valueOf(adapter, 'SELECT pg_backend_pid()')
+})
+
+afterAll(async () => {
+  await adapter.dispose()
+  await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
+  await database.drop()
+})
+
+beforeEach(() => database.query('TRUNCATE log; ALTER SEQUENCE reached RESTART'))
+
+// Whatever a test did: the one connection, the same as ever, is back and clean.
+afterEach(async () => {
+  await eventually(() =>
+    expect(factory.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1, requestsWaiting: 0 }),
+  )
+  expect(await statesOf(database)).toEqual(['idle'])
+  expect(await valueOf(adapter, 'SELECT pg_backend_pid()')).toBe(thePid)
+})
+
+async function logged(): Promise<string[]> {
+  const rows = await database.query<{ text: string }>('SELECT text FROM log ORDER BY id')
+  return rows.map(({ text }) => text)
+}
+
+const insert = (text: string) => sql('INSERT INTO log (text) VALUES ($1)', text)
+
+describe('the adapter', () => {
+  test('says who it is', () => {
+    expect(factory).toMatchObject({ provider: 'postgres', adapterName: 'prisma-pg-real-pool' })
+    expect(adapter).toMatchObject({ provider: 'postgres', adapterName: 'prisma-pg-real-pool' })
+    expect(adapter.getConnectionInfo?.()).toEqual({ supportsRelationJoins: true })
+  })
+
+  test('answers with names, types and rows, also when there are none', async () => {
+    expect(await adapter.queryRaw(sql('SELECT $1::int AS a, $2::text AS b', 1, 'x'))).toMatchObject({
+      columnNames: ['a', 'b'],
+      rows: [[1, 'x']],
+    })
+    expect(await adapter.queryRaw(sql('SELECT text FROM log'))).toMatchObject({
+      columnNames: ['text'],
+      rows: [],
+    })
+    expect(await adapter.queryRaw(insert('a'))).toMatchObject({ columnNames: [], rows: [] })
+    expect(await adapter.executeRaw(sql('UPDATE log SET text = text'))).toBe(1)
+  })
+
+  test('has given the connection back when the answer, or the failure, arrives', async () => {
+    for (const query of [sql('SELECT 1'), sql('SELECT 1 / 0'), sql('SELECT'), sql('nonsense'), insert('a')]) {
+      await adapter.queryRaw(query).catch(() => {})
+      expect(factory.pool.getStats().poolAvailable).toBe(1)
+      await adapter.executeRaw(query).catch(() => {})
+      expect(factory.pool.getStats().poolAvailable).toBe(1)
+    }
+  })
+
+  test('fails with DriverAdapterError', async () => {
+    expect(isDriverAdapterError(await errorOf(adapter.queryRaw(sql('SELECT 1 / 0'))))).toBe(true)
+    expect(isDriverAdapterError(await errorOf(adapter.executeScript('SELECT 1 / 0')))).toBe(true)
+  })
+
+  test('a BEGIN that a caller runs by hand does not reach the next call', async () => {
+    await adapter.executeRaw(sql('BEGIN'))
+    // With one connection this borrows the same, after a ROLLBACK, and so commits by itself.
+    await adapter.executeRaw(insert('outside'))
+    expect(await logged()).toEqual(['outside'])
+  })
+})
+
+describe('a transaction', () => {
+  test('leaves COMMIT and ROLLBACK to the adapter', async () => {
+    const tx = await adapter.startTransaction()
+    expect(tx.options).toEqual({ usePhantomQuery: true })
+    await tx.rollback()
+  })
+
+  test.each<[IsolationLevel | undefined, string]>([
+    ['READ UNCOMMITTED', 'read uncommitted'],
+    ['READ COMMITTED', 'read committed'],
+    ['REPEATABLE READ', 'repeatable read'],
+    ['SERIALIZABLE', 'serializable'],
+    [undefined, 'read committed'],
+  ])('begins at isolation level %s', async (level, shown) => {
+    const tx = await adapter.startTransaction(level)
+    expect(await valueOf(tx, 'SHOW transaction_isolation')).toBe(shown)
+    await tx.commit()
+  })
+
+  test('that does not begin leaves no lease', async () => {
+    const unknown = ['SNAPSHOT', 'x; DROP TABLE log', '__proto__', 'toString'] as IsolationLevel[]
+    for (const level of unknown) {
+      expect(await errorOf(adapter.startTransaction(level))).toMatchObject({
+        cause: { kind: 'InvalidIsolationLevel' },
+      })
+      expect(factory.pool.getStats().poolAvailable).toBe(1)
+    }
+  })
+
+  test('runs statements called together in the order of their calls', async () => {
+    const tx = await adapter.startTransaction()
+    const texts = Array.from({ length: 100 }, (_, index) => `${index}`)
+    await Promise.all([
+      tx.executeRaw(sql('SELECT pg_sleep(0.05)')),
+      ...texts.map((text, index) => (index % 2 ? tx.queryRaw(insert(text)) : tx.executeRaw(insert(text)))),
+    ])
+    await tx.commit()
+    expect(await logged()).toEqual(texts)
+  })
+
+  test('commits after the statements that were called before, without anybody waiting for them', async () => {
+    const tx = await adapter.startTransaction()
+    const calls = ['a', 'b', 'c'].map((text) => tx.executeRaw(insert(text)))
+    const savepoint = tx.createSavepoint!('s')
+    await tx.commit()
+    expect(await logged()).toEqual(['a', 'b', 'c'])
+    await Promise.all([...calls, savepoint])
+  })
+
+  test('rolled back, does not run what waits in its queue', async () => {
+    const tx = await adapter.startTransaction()
+    const running = tx.executeRaw(sql('SELECT pg_sleep(0.05)'))
+    await eventually(async () => expect(await statesOf(database)).toEqual(['active']))
+    const waiting = [1, 2, 3].map(() => errorOf(tx.queryRaw(sql(`SELECT nextval('reached')`))))
+    await tx.rollback()
+    await running
+    for (const error of await Promise.all(waiting)) {
+      expect(error).toMatchObject({ cause: { kind: 'TransactionAlreadyClosed' } })
+    }
+    expect(await database.query('SELECT is_called FROM reached')).toEqual([{ is_called: false }])
+  })
+
+  test.each(['commit', 'rollback'] as const)('refuses every statement after its %s', async (end) => {
+    const tx = await adapter.startTransaction()
+    await tx[end]()
+    const calls = [
+      tx.queryRaw(sql(`SELECT nextval('reached')`)),
+      tx.executeRaw(sql(`SELECT nextval('reached')`)),
+      tx.createSavepoint!('s'),
+      tx.rollbackToSavepoint!('s'),
+      tx.releaseSavepoint!('s'),
+    ]
+    for (const call of calls) {
+      expect(await errorOf(call)).toMatchObject({ cause: { kind: 'TransactionAlreadyClosed' } })
+    }
+    expect(await database.query('SELECT is_called FROM reached')).toEqual([{ is_called: false }])
+  })
+
+  test('ends once, however often its end is asked for', async () => {
+    const committed = await adapter.startTransaction()
+    await committed.executeRaw(insert('kept'))
+    await Promise.all([committed.commit(), committed.commit(), committed.rollback()])
+    await committed.rollback()
+    expect(await logged()).toEqual(['kept'])
+
+    const undone = await adapter.startTransaction()
+    await undone.executeRaw(insert('undone'))
+    await Promise.all([undone.rollback(), undone.rollback()])
+    expect(await errorOf(undone.commit())).toMatchObject({ cause: { kind: 'TransactionAlreadyClosed' } })
+    expect(await logged()).toEqual(['kept'])
+  })
+
+  test('whose statement failed does not report its COMMIT as a success', async () => {
+    const tx = await adapter.startTransaction()
+    await tx.executeRaw(insert('lost'))
+    await errorOf(tx.executeRaw(sql('SELECT 1 / 0')))
+    const error = await errorOf(tx.commit())
+    expect(error.message).toContain('rolled back, not committed')
+    expect(error).toMatchObject({ cause: { kind: 'postgres', code: '25P02' } })
+    expect(await logged()).toEqual([])
+  })
+
+  test('a savepoint undoes only what came after it, whatever its name', async () => {
+    const tx = await adapter.startTransaction()
+    for (const name of ['s1', 'with "quotes"', '']) {
+      if (name === '') continue
+      await tx.createSavepoint!(name)
+      await tx.executeRaw(insert(`undone ${name}`))
+      await errorOf(tx.executeRaw(sql('SELECT 1 / 0')))
+      await tx.rollbackToSavepoint!(name)
+      await tx.executeRaw(insert(`kept ${name}`))
+      await tx.releaseSavepoint!(name)
+    }
+    await tx.commit()
+    expect(await logged()).toEqual(['kept s1', 'kept with "quotes"'])
+  })
+
+  test('that a caller ended by a statement of his own leaves a clean connection', async () => {
+    const tx = await adapter.startTransaction()
+    await tx.executeRaw(insert('kept'))
+    await tx.executeRaw(sql('COMMIT'))
+    await tx.commit()
+    expect(await logged()).toEqual(['kept'])
+  })
+})
+
+test('a COPY FROM STDIN, for which there is no data, fails, and costs the connection rather than the next call', async () => {
+  const copying = new RealPoolAdapter({
+    connectionString: database.url,
+    application_name: 'copying',
+    pool: { maxSize: 1 },
+  })
+  const connection = await copying.connect()
+  await errorOf(connection.executeRaw(sql('COPY log FROM STDIN')))
+  expect(await valueOf(connection, 'SELECT 1')).toBe(1)
+  await connection.dispose()
+  await eventually(async () => expect(await database.backends('copying')).toEqual([]))
+})
+
+test('all of it but that COPY was one session', async () => {
+  expect(await database.sessionsOpened()).toBe(3)
+})

@@ -1,0 +1,294 @@
+// RealPool on its own, with clients of node-postgres: nothing of one borrower reaches the next.
+import { afterEach, afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Client } from 'pg'
+import {
+  type Lease,
+  LeaseError,
+  PoolClosedError,
+  type PoolOptions,
+  PoolTimeoutError,
+  RealPool,
+} from 'prisma-pg-real-pool'
+import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
+import { errorOf, statesOf, SUBJECT } from './support.js'
+
+let database: TestDatabase
+const pools: RealPool[] = []
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  await database.query('CREATE TABLE t (n int)')
+})
+
+afterAll(() => database.drop())
+
+beforeEach(() => database.query('TRUNCATE t'))
+
+// Each test leaves its pools closed, and then the server has no session of theirs.
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.close({ force: true, timeout: 0 })))
+  await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
+})
+
+async function openPool(options: PoolOptions = { maxSize: 1 }): Promise<RealPool> {
+  const pool = new RealPool({ connectionString: database.url, application_name: SUBJECT, pool: options })
+  pools.push(pool)
+  await pool.open({ wait: true })
+  return pool
+}
+
+/** A server that runs a statement notices that its client has gone only when it has something to tell it. */
+async function endForgotten(pid: number): Promise<void> {
+  await database.query('SELECT pg_terminate_backend($1, 5000)', [pid])
+}
+
+async function pidOf(client: Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return rows[0]!.pid
+}
+
+describe('lending', () => {
+  test('use gives the connection back, and what the work returns', async () => {
+    const pool = await openPool()
+    expect(
+      await pool.use((client) => client.query('SELECT 1 AS n').then(({ rows }) => rows as unknown)),
+    ).toEqual([{ n: 1 }])
+    expect(pool.getStats()).toMatchObject({ poolAvailable: 1, requestsNum: 1 })
+  })
+
+  test('use gives the connection back when the work throws', async () => {
+    const pool = await openPool()
+    const pid = await pool.use(pidOf)
+    expect(await errorOf(pool.use(() => Promise.reject(new RangeError('mine'))))).toBeInstanceOf(RangeError)
+    expect(await errorOf(pool.use((client) => client.query('SELECT 1 / 0')))).toMatchObject({ code: '22012' })
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test('a lease is over with its release: no second one, and no client', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    await lease.release()
+    expect(() => lease.release()).toThrow(LeaseError)
+    expect(() => lease.destroy()).toThrow(LeaseError)
+    expect(() => lease.client).toThrow(LeaseError)
+    expect(pool.getStats()).toMatchObject({ poolAvailable: 1 })
+  })
+
+  test('destroy closes the connection, and the next borrower gets a new one', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const pid = await pidOf(lease.client)
+    await lease.destroy()
+    const next = await pool.use(pidOf)
+    expect(next).not.toBe(pid)
+    expect((await database.backends(SUBJECT)).map((backend) => backend.pid)).toEqual([next])
+  })
+
+  test('those who wait are served in the order of asking', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const order: number[] = []
+    const callers = [0, 1, 2, 3].map((index) => pool.use(() => Promise.resolve(order.push(index))))
+    await lease.release()
+    await Promise.all(callers)
+    expect(order).toEqual([0, 1, 2, 3])
+  })
+})
+
+describe('what a borrower leaves behind', () => {
+  test('an open transaction is rolled back before the next, on the same connection', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const pid = await pidOf(lease.client)
+    await lease.client.query('BEGIN')
+    await lease.client.query('INSERT INTO t VALUES (1)')
+    const next = pool.acquire()
+    await lease.release()
+
+    const { client, release } = await borrow(next)
+    expect(await pidOf(client)).toBe(pid)
+    expect(await statesOf(database)).toEqual(['idle'])
+    expect((await client.query('SELECT * FROM t')).rows).toEqual([])
+    await release()
+  })
+
+  test('a failed transaction is rolled back before the next, on the same connection', async () => {
+    const pool = await openPool()
+    const pid = await pool.use(async (client) => {
+      const own = await pidOf(client)
+      await client.query('BEGIN')
+      await errorOf(client.query('SELECT 1 / 0'))
+      return own
+    })
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test('a query that still runs is waited for; the connection is not lent before', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const pid = await pidOf(lease.client)
+    const forgotten = lease.client.query('SELECT pg_sleep(0.2)')
+    const next = pool.use(async (client) => {
+      expect(await statesOf(database)).toEqual(['idle'])
+      return pidOf(client)
+    })
+    await lease.release()
+    await forgotten
+    expect(await next).toBe(pid)
+  })
+
+  test('a query that runs too long costs the connection, not the next borrower', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const pid = await pidOf(lease.client)
+    const forgotten = errorOf(lease.client.query('SELECT pg_sleep(30)'))
+    const next = pool.use(pidOf)
+    await lease.release()
+    expect(await next).not.toBe(pid)
+    await forgotten
+    await endForgotten(pid)
+  })
+
+  test('a COPY that waits for data costs the connection, not the next borrower', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const copied = errorOf(lease.client.query('COPY t FROM STDIN'))
+    await lease.release()
+    await pool.use(async (client) => {
+      expect((await client.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }])
+    })
+    await copied
+    await eventually(async () => expect(await statesOf(database)).toEqual(['idle']))
+  })
+
+  test('a client that the borrower ended is replaced', async () => {
+    const pool = await openPool()
+    await pool.use((client) => client.end())
+    expect((await pool.use((client) => client.query('SELECT 1 AS n'))).rows).toEqual([{ n: 1 }])
+  })
+
+  test('no listeners pile up on the clients', async () => {
+    const pool = await openPool()
+    const count = () =>
+      pool.use((client) => Promise.resolve(client.eventNames().map((name) => client.listenerCount(name))))
+    const before = await count()
+    for (let round = 0; round < 200; round++) {
+      await pool.use((client) => (round % 2 ? client.query('SELECT 1') : client.query('BEGIN')))
+      await pool.use((client) => errorOf(client.query('SELECT 1 / 0')))
+    }
+    expect(await count()).toEqual(before)
+  })
+})
+
+async function borrow(acquired: Promise<Lease>): Promise<{ client: Client; release: () => Promise<void> }> {
+  const lease = await acquired
+  return { client: lease.client, release: () => lease.release() }
+}
+
+describe('waiting', () => {
+  test('ends with the timeout of the pool, or of the call', async () => {
+    const pool = await openPool({ maxSize: 1, timeout: '50ms' })
+    const lease = await pool.acquire()
+    const error = await errorOf(pool.acquire())
+    expect(error).toBeInstanceOf(PoolTimeoutError)
+    expect(error).toMatchObject({ code: 'POOL_TIMEOUT', counts: { leased: 1, maxSize: 1, idle: 0 } })
+    expect(await errorOf(pool.acquire({ timeout: 0 }))).toBeInstanceOf(PoolTimeoutError)
+    expect((await errorOf(pool.acquire({ timeout: '20ms' }))).message).toContain('20 ms')
+    await lease.release()
+    await pool.use(pidOf)
+  })
+
+  test('ends with the signal of the call, which leaves the connection for others', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const controller = new AbortController()
+    const waiting = errorOf(pool.acquire({ signal: controller.signal }))
+    const other = pool.use(pidOf)
+    controller.abort(new RangeError('no longer'))
+    expect(await waiting).toBeInstanceOf(RangeError)
+    expect(await errorOf(pool.acquire({ signal: controller.signal }))).toBeInstanceOf(RangeError)
+    await lease.release()
+    await other
+    // Aborted after the hand-off, it changes nothing.
+    const late = new AbortController()
+    const lent = await pool.acquire({ signal: late.signal })
+    late.abort()
+    await pidOf(lent.client)
+    await lent.release()
+    expect(pool.getStats()).toMatchObject({ poolAvailable: 1, requestsWaiting: 0 })
+  })
+})
+
+describe('opening and closing', () => {
+  test('nothing connects, and nothing is lent, before open', async () => {
+    const pool = new RealPool({
+      connectionString: database.url,
+      application_name: SUBJECT,
+      pool: { minSize: 2 },
+    })
+    pools.push(pool)
+    expect(await errorOf(pool.acquire())).toBeInstanceOf(PoolClosedError)
+    expect(await database.backends(SUBJECT)).toEqual([])
+    await pool.open({ wait: true })
+    expect(await database.backends(SUBJECT)).toHaveLength(2)
+  })
+
+  test('close turns away who waits, and waits for what is lent', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const waiting = errorOf(pool.acquire())
+    let isClosed = false
+    const closed = pool.close().then(() => {
+      isClosed = true
+    })
+    expect(await waiting).toBeInstanceOf(PoolClosedError)
+    await pidOf(lease.client)
+    expect(isClosed).toBe(false)
+    await lease.release()
+    await closed
+    await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
+    expect(await errorOf(pool.acquire())).toBeInstanceOf(PoolClosedError)
+    expect(await errorOf(pool.open())).toBeInstanceOf(PoolClosedError)
+    await pool.close()
+  })
+
+  test('close with force ends what is lent', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const pid = await pidOf(lease.client)
+    const running = errorOf(lease.client.query('SELECT pg_sleep(30)'))
+    await pool.close({ timeout: '50ms' as const, force: true })
+    await running
+    await lease.release()
+    await endForgotten(pid)
+  })
+
+  test('the pool grows to maxSize and no further, and never waits for an idle connection', async () => {
+    const pool = await openPool({ minSize: 0, maxSize: 3 })
+    expect(await database.backends(SUBJECT)).toHaveLength(0)
+    const leases = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()])
+    expect(await database.backends(SUBJECT)).toHaveLength(3)
+    expect(await errorOf(pool.acquire({ timeout: '20ms' }))).toBeInstanceOf(PoolTimeoutError)
+    await Promise.all(leases.map((lease) => lease.release()))
+    expect(await database.backends(SUBJECT)).toHaveLength(3)
+  })
+
+  test('expired connections are replaced, also while nobody asks', async () => {
+    const pool = await openPool({ minSize: 1, maxSize: 1, maxLifetime: '200ms' })
+    const pid = await pool.use(pidOf)
+    await eventually(async () => {
+      const pids = (await database.backends(SUBJECT)).map((backend) => backend.pid)
+      expect(pids).toHaveLength(1)
+      expect(pids).not.toContain(pid)
+    })
+  })
+
+  test('connections that are not needed are closed, down to minSize', async () => {
+    const pool = await openPool({ minSize: 1, maxSize: 4, maxIdle: '100ms' })
+    const leases = await Promise.all([1, 2, 3, 4].map(() => pool.acquire()))
+    await Promise.all(leases.map((lease) => lease.release()))
+    await eventually(async () => expect(await database.backends(SUBJECT)).toHaveLength(1))
+    expect(pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1 })
+  })
+})

@@ -1,0 +1,30 @@
+// Statements for the adapter's contract as Prisma would send them, and failures as values.
+import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
+import type { TestDatabase } from '../support/database.js'
+
+/** The `application_name` of every connection that a test asks about. */
+export const SUBJECT = 'subject'
+
+export function sql(text: string, ...args: unknown[]): SqlQuery {
+  return { sql: text, args, argTypes: args.map(() => ({ scalarType: 'unknown', arity: 'scalar' })) }
+}
+
+/** The first column of the first row. */
+export async function valueOf(target: SqlQueryable, text: string, ...args: unknown[]): Promise<unknown> {
+  return (await target.queryRaw(sql(text, ...args))).rows[0]?.[0]
+}
+
+export async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  let value: unknown
+  try {
+    value = await promise
+  } catch (error) {
+    if (error instanceof Error) return error
+    throw new Error('rejected, but not with an error', { cause: error })
+  }
+  throw new Error(`did not reject, but resolved to ${JSON.stringify(value)}`)
+}
+
+export async function statesOf(database: TestDatabase): Promise<(string | null)[]> {
+  return (await database.backends(SUBJECT)).map(({ state }) => state)
+}

@@ -3,4 +3,5 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './toolchain.mjs'
 
-for (const file of ['README.md', 'LICENSE']) copyFileSync(join(root, file), join(root, 'packages/adapter', file))
+for (const file of ['README.md', 'LICENSE'])
+  copyFileSync(join(root, file), join(root, 'packages/adapter', file))

@@ -71,7 +71,10 @@ export function pnpm(args, options) {
 export async function setup() {
   const steps = [
     ['Installing dependencies', ['install', '--frozen-lockfile', '--prefer-offline']],
-    ['Generating and building', ['exec', 'turbo', 'run', 'build', '//#generate:tests', '--output-logs=errors-only']],
+    [
+      'Generating and building',
+      ['exec', 'turbo', 'run', 'build', '//#generate:tests', '--output-logs=errors-only'],
+    ],
   ]
   for (const [title, args] of steps) {
     console.log(`${title} …`)

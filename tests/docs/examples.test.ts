@@ -59,7 +59,10 @@ test('the examples of the documentation compile', async () => {
     const problems = await run(process.execPath, [tsc, '-p', folder]).then(
       () => '',
       (error: { stdout: string }) =>
-        error.stdout.replace(/example-(\d+)\.ts/g, (_, index: string) => `${origins[Number(index)]} #${index}`),
+        error.stdout.replace(
+          /example-(\d+)\.ts/g,
+          (_, index: string) => `${origins[Number(index)] ?? '?'} #${index}`,
+        ),
     )
     expect(problems).toBe('')
   } finally {

@@ -33,7 +33,11 @@ function bin(name: string, ...args: string[]) {
   return run(process.execPath, [join(root, 'node_modules', name), ...args])
 }
 
-async function project(name: string, files: Record<string, string>, packages: string[] = []): Promise<string> {
+async function project(
+  name: string,
+  files: Record<string, string>,
+  packages: string[] = [],
+): Promise<string> {
   const path = join(folder, name)
   await mkdir(path, { recursive: true })
   for (const [file, text] of Object.entries(files)) await writeFile(join(path, file), text)

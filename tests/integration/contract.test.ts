@@ -8,12 +8,13 @@ import {
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { errorOf, sql, statesOf, SUBJECT, valueOf } from './support.js'
+import { collectWarnings, errorOf, sql, statesOf, SUBJECT, valueOf } from './support.js'
 
 let database: TestDatabase
 let factory: RealPoolAdapter
 let adapter: SqlDriverAdapter
 let thePid: unknown
+const watch = collectWarnings()
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -30,6 +31,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  watch.stop()
   await adapter.dispose()
   await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
   await database.drop()
@@ -44,6 +46,7 @@ afterEach(async () => {
   )
   expect(await statesOf(database)).toEqual(['idle'])
   expect(await valueOf(adapter, 'SELECT pg_backend_pid()')).toBe(thePid)
+  expect(watch.warnings).toEqual([])
 })
 
 async function logged(): Promise<string[]> {
@@ -172,6 +175,18 @@ describe('a transaction', () => {
     }
     expect(await database.query('SELECT is_called FROM reached')).toEqual([{ is_called: false }])
   })
+
+  test.each(['commit', 'rollback'] as const)(
+    'refuses a statement while its %s is on its way',
+    async (end) => {
+      const tx = await adapter.startTransaction()
+      const ending = tx[end]()
+      const late = errorOf(tx.executeRaw(insert('outside of any transaction')))
+      await ending
+      expect(await late).toMatchObject({ cause: { kind: 'TransactionAlreadyClosed' } })
+      expect(await logged()).toEqual([])
+    },
+  )
 
   test('ends once, however often its end is asked for', async () => {
     const committed = await adapter.startTransaction()

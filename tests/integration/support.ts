@@ -1,4 +1,5 @@
-// Statements for the adapter's contract as Prisma would send them, and failures as values.
+// Statements for the adapter's contract as Prisma would send them, failures as values, and warnings of Node.
+import vm from 'node:vm'
 import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
 import type { TestDatabase } from '../support/database.js'
 
@@ -14,6 +15,7 @@ export async function valueOf(target: SqlQueryable, text: string, ...args: unkno
   return (await target.queryRaw(sql(text, ...args))).rows[0]?.[0]
 }
 
+/** What a promise rejects with; fails when it does not. */
 export async function errorOf(promise: Promise<unknown>): Promise<Error> {
   let value: unknown
   try {
@@ -27,4 +29,14 @@ export async function errorOf(promise: Promise<unknown>): Promise<Error> {
 
 export async function statesOf(database: TestDatabase): Promise<(string | null)[]> {
   return (await database.backends(SUBJECT)).map(({ state }) => state)
+}
+
+/** Collects what Node warns of, deprecations included, from now until `stop`. */
+export function collectWarnings(): { readonly warnings: string[]; stop(): void } {
+  // Jest gives tests a copy of `process`, which hears of nothing.
+  const realProcess = vm.runInThisContext('process') as NodeJS.Process
+  const warnings: string[] = []
+  const note = ({ message }: Error) => warnings.push(message)
+  realProcess.on('warning', note)
+  return { warnings, stop: () => realProcess.off('warning', note) }
 }

@@ -3,14 +3,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type PoolOptions, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { Prisma, PrismaClient } from '../generated/prisma/client.js'
+import { errorOf, statesOf as statesIn, SUBJECT } from '../integration/support.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
+
+export { collectWarnings, errorOf, SUBJECT } from '../integration/support.js'
 
 const MIGRATIONS = path.join(__dirname, 'migrations')
 
 const TABLES = '"User", "Profile", "Post", "Tag", "_PostToTag", "Log", "Deferred", "Scalars", "Lists"'
-
-/** The `application_name` of every connection that a test asks about. */
-export const SUBJECT = 'subject'
 
 export interface Opened {
   readonly adapter: RealPoolAdapter
@@ -78,20 +78,8 @@ export async function pidOf(client: Pick<PrismaClient, '$queryRaw'>): Promise<nu
 }
 
 /** The states of the subject's connections, as the server sees them. */
-export async function statesOf({ database }: World): Promise<(string | null)[]> {
-  return (await database.backends(SUBJECT)).map(({ state }) => state)
-}
-
-/** What a promise rejects with; fails when it does not. */
-export async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  let value: unknown
-  try {
-    value = await promise
-  } catch (error) {
-    if (error instanceof Error) return error
-    throw new Error('rejected, but not with an error', { cause: error })
-  }
-  throw new Error(`did not reject, but resolved to ${JSON.stringify(value)}`)
+export function statesOf({ database }: World): Promise<(string | null)[]> {
+  return statesIn(database)
 }
 
 /** The Prisma error that a promise rejects with; fails when it does not, or with another kind of error. */

@@ -1,18 +1,24 @@
-// $transaction: batches, isolation levels, nested transactions, the order of statements, and what becomes of
-// a statement's failure.
+// $transaction: batches, nested transactions, the order of statements, and what becomes of a statement's failure.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
-import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
-import { createWorld, errorOf, gate, knownErrorOf, pidOf, statesOf, type World } from './support.js'
+import type { Prisma } from '../generated/prisma/client.js'
+import type { PrismaClient } from '../generated/prisma/client.js'
+import {
+  collectWarnings,
+  createWorld,
+  errorOf,
+  knownErrorOf,
+  pidOf,
+  statesOf,
+  type World,
+} from './support.js'
 
 let world: World
 let adapter: RealPoolAdapter
 let prisma: PrismaClient
-const warnings: Error[] = []
-const noteWarning = (warning: Error) => warnings.push(warning)
+const watch = collectWarnings()
 
 beforeAll(async () => {
-  process.on('warning', noteWarning)
   world = await createWorld()
   ;({ adapter, prisma } = world.open({ minSize: 2, maxSize: 2 }))
   await adapter.pool.open({ wait: true })
@@ -20,7 +26,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await world.close()
-  process.off('warning', noteWarning)
+  watch.stop()
 })
 
 beforeEach(() => world.empty())
@@ -28,7 +34,7 @@ beforeEach(() => world.empty())
 afterEach(async () => {
   expect(adapter.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2, requestsWaiting: 0 })
   expect(await statesOf(world)).toEqual(['idle', 'idle'])
-  expect(warnings).toEqual([])
+  expect(watch.warnings).toEqual([])
 })
 
 async function logged(): Promise<string[]> {
@@ -73,93 +79,6 @@ describe('a batch', () => {
       { isolationLevel: 'RepeatableRead' },
     )
     expect(rows).toEqual([{ transaction_isolation: 'repeatable read' }])
-  })
-})
-
-describe('isolation levels', () => {
-  const levels = [
-    ['ReadUncommitted', 'read uncommitted'],
-    ['ReadCommitted', 'read committed'],
-    ['RepeatableRead', 'repeatable read'],
-    ['Serializable', 'serializable'],
-    [undefined, 'read committed'],
-  ] as const
-
-  for (const [isolationLevel, shown] of levels) {
-    test(`${isolationLevel ?? 'none given'} is ${shown} to the server, and only in that transaction`, async () => {
-      const show = (client: Prisma.TransactionClient) => client.$queryRaw`SHOW transaction_isolation`
-      const options = isolationLevel === undefined ? {} : { isolationLevel }
-      expect(await prisma.$transaction((tx) => show(tx), options)).toEqual([{ transaction_isolation: shown }])
-      expect(await show(prisma)).toEqual([{ transaction_isolation: 'read committed' }])
-    })
-  }
-
-  test('a level that PostgreSQL does not have is refused, and holds nothing', async () => {
-    const isolationLevel = 'Snapshot' as Prisma.TransactionIsolationLevel
-    const error = await errorOf(prisma.$transaction((tx) => tx.log.count(), { isolationLevel }))
-    expect(error.message).toContain('Invalid isolation level: SNAPSHOT')
-  })
-
-  test('a write conflict in a statement is P2034', async () => {
-    const { id } = await prisma.user.create({ data: { email: 'x@x' } })
-    const error = await knownErrorOf(
-      prisma.$transaction(
-        async (tx) => {
-          await tx.user.findUnique({ where: { id } })
-          await world.database.query('UPDATE "User" SET "balance" = 1')
-          await tx.user.update({ where: { id }, data: { balance: 2 } })
-        },
-        { isolationLevel: Prisma.TransactionIsolationLevel.Serializable },
-      ),
-    )
-    expect(error.code).toBe('P2034')
-    expect(await world.database.query('SELECT "balance" FROM "User"')).toEqual([{ balance: 1 }])
-  })
-
-  test('a write conflict that the server finds at COMMIT is told as one, and nothing is saved', async () => {
-    const both = gate()
-    const firstIsDone = gate()
-    let inside = 0
-    // Write skew: each reads what the other writes, and only the second COMMIT sees it.
-    const skewed = (mine: string, wait: Promise<void>) =>
-      prisma.$transaction(
-        async (tx) => {
-          await tx.log.count()
-          if (++inside === 2) both.open()
-          await both.opened
-          await log(tx, mine)
-          await wait
-        },
-        { isolationLevel: 'Serializable' },
-      )
-    const first = skewed('first', Promise.resolve()).finally(() => firstIsDone.open())
-    const error = await errorOf(skewed('second', firstIsDone.opened))
-    await first
-    // Prisma maps the errors of statements, not that of a COMMIT: it arrives as the adapter threw it.
-    expect(error).toMatchObject({ cause: { kind: 'TransactionWriteConflict', originalCode: '40001' } })
-    expect(await logged()).toEqual(['first'])
-  })
-
-  test('two that wait for each other: one is told P2034, the other goes on', async () => {
-    await prisma.user.createMany({ data: [{ email: 'a@x' }, { email: 'b@x' }] })
-    const both = gate()
-    let inside = 0
-    const lock = (emails: [string, string]) =>
-      prisma.$transaction(async (tx) => {
-        const data = { balance: { increment: 1 } }
-        await tx.user.update({ where: { email: emails[0] }, data })
-        if (++inside === 2) both.open()
-        await both.opened
-        await tx.user.update({ where: { email: emails[1] }, data })
-      })
-    await world.database.query(`ALTER DATABASE ${world.database.name} SET deadlock_timeout = '50ms'`)
-    const results = await Promise.allSettled([lock(['a@x', 'b@x']), lock(['b@x', 'a@x'])])
-    const failed = results.filter((result) => result.status === 'rejected')
-    expect(failed.map(({ reason }: { reason: unknown }) => reason)).toMatchObject([{ code: 'P2034' }])
-    expect(await world.database.query('SELECT "balance" FROM "User"')).toEqual([
-      { balance: 1 },
-      { balance: 1 },
-    ])
   })
 })
 
@@ -221,7 +140,7 @@ describe('statements called together inside one transaction', () => {
     expect(await logged()).toEqual(texts)
     // Node reports warnings and deprecations a tick later.
     await new Promise((resolve) => setImmediate(resolve))
-    expect(warnings).toEqual([])
+    expect(watch.warnings).toEqual([])
   })
 
   test('that are slow first and quick later do not overtake each other', async () => {

@@ -78,22 +78,26 @@ describe('isolation levels', () => {
   })
 
   test('a write conflict that the server finds at COMMIT is told as one, and nothing is saved', async () => {
-    const both = gate()
+    const bothHaveRead = gate()
+    const bothHaveWritten = gate()
     const firstIsDone = gate()
-    let inside = 0
-    // Write skew: each reads what the other writes, and only the second COMMIT sees it.
+    let reads = 0
+    let writes = 0
+    // Write skew: each reads what the other writes. No statement comes after the first COMMIT, so that only
+    // the second COMMIT can see it.
     const skewed = (mine: string, wait: Promise<void>) =>
       prisma.$transaction(
         async (tx) => {
           await tx.log.count()
-          if (++inside === 2) both.open()
-          await both.opened
+          if (++reads === 2) bothHaveRead.open()
+          await bothHaveRead.opened
           await log(tx, mine)
+          if (++writes === 2) bothHaveWritten.open()
           await wait
         },
         { isolationLevel: 'Serializable' },
       )
-    const first = skewed('first', Promise.resolve()).finally(() => firstIsDone.open())
+    const first = skewed('first', bothHaveWritten.opened).finally(() => firstIsDone.open())
     const error = await errorOf(skewed('second', firstIsDone.opened))
     await first
     // Prisma maps the errors of statements, not that of a COMMIT: it arrives as the adapter threw it.

@@ -1,6 +1,7 @@
 // Statements for the adapter's contract as Prisma would send them, failures as values, and warnings of Node.
 import vm from 'node:vm'
 import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
+import type { Client } from 'pg'
 import type { TestDatabase } from '../support/database.js'
 
 /** The `application_name` of every connection that a test asks about. */
@@ -39,4 +40,15 @@ export function collectWarnings(): { readonly warnings: string[]; stop(): void }
   const note = ({ message }: Error) => warnings.push(message)
   realProcess.on('warning', note)
   return { warnings, stop: () => realProcess.off('warning', note) }
+}
+
+/** The server's process that answers a client. */
+export async function pidOf(client: Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return rows[0]!.pid
+}
+
+/** A server that runs a statement notices that its client has gone only when it has something to tell it. */
+export async function endForgotten(database: TestDatabase, pid: number): Promise<void> {
+  await database.query('SELECT pg_terminate_backend($1, 5000)', [pid])
 }

@@ -150,12 +150,6 @@ describe('toHttpProblem', () => {
     expect(toHttpProblem(failure(code)).status).toBe(503)
   })
 
-  it('knows what COMMIT reports, which Prisma gives no code', () => {
-    const cause = { kind: 'ConnectionClosed' }
-    const error = Object.assign(new Error('ConnectionClosed', { cause }), { name: 'DriverAdapterError' })
-    expect(toHttpProblem(error).status).toBe(503)
-  })
-
   it('tells nothing of an unforeseen error', () => {
     const { status, body } = toHttpProblem(new Error('secret'))
     expect(status).toBe(500)

@@ -101,7 +101,11 @@ describe('isolation levels', () => {
     const error = await errorOf(skewed('second', firstIsDone.opened))
     await first
     // Prisma maps the errors of statements, not that of a COMMIT: it arrives as the adapter threw it.
-    expect(error).toMatchObject({ cause: { kind: 'TransactionWriteConflict', originalCode: '40001' } })
+    expect(error).toMatchObject({
+      name: 'DriverAdapterError',
+      code: 'P2034',
+      cause: { kind: 'TransactionWriteConflict', originalCode: '40001' },
+    })
     expect(await logged()).toEqual(['first'])
   })
 

@@ -141,7 +141,7 @@ describe('a connection lost in use', () => {
     await inside.opened
     await terminate(`state = 'idle in transaction'`)
     killed.open()
-    expect(await transaction).toMatchObject({ cause: { kind: 'ConnectionClosed' } })
+    expect(await transaction).toMatchObject({ code: 'P1017', cause: { kind: 'ConnectionClosed' } })
     expect(await prisma.log.count()).toBe(0)
   })
 

@@ -23,21 +23,7 @@ export class LedgerRefusal extends Error {
   }
 }
 
-/** The codes that Prisma gives to what an adapter reports; only those that the ledger acts on. */
-const CODE_OF_KIND = new Map<unknown, string>([
-  ['ConnectionClosed', 'P1017'],
-  ['DatabaseNotReachable', 'P1001'],
-  ['TooManyConnections', 'P2037'],
-  ['TransactionWriteConflict', 'P2034'],
-  ['UniqueConstraintViolation', 'P2002'],
-])
-
-/** The code of an error of Prisma or of Node, if it has one. */
+/** The code of an error of Prisma, of the adapter or of Node, if it has one. */
 export function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
-  if ('code' in error && typeof error.code === 'string') return error.code
-  // Prisma 7 hands on what goes wrong in COMMIT as the adapter has thrown it, without a code of its own.
-  const { name, cause } = error
-  const kind = name === 'DriverAdapterError' && cause instanceof Object && 'kind' in cause && cause.kind
-  return CODE_OF_KIND.get(kind)
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

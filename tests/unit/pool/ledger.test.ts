@@ -11,9 +11,8 @@ class Item extends ListItem {
 function filledLedger(connections: number, maxSize = 4) {
   const ledger = new Ledger<number, Item>({ minSize: 1, maxSize, maxWaiting: 0 })
   for (let connection = 1; connection <= connections; connection++) {
-    ledger.addSlot()
     const entry = new Entry(connection, 0, Infinity)
-    ledger.fillSlot(entry)
+    ledger.add(entry)
     ledger.settle(entry)
   }
   return ledger
@@ -32,6 +31,7 @@ describe('the ledger', () => {
       leased: 1,
       reserved: 1,
       opening: 1,
+      closing: 0,
       waiting: 0,
       maxSize: 4,
     })
@@ -39,7 +39,16 @@ describe('the ledger', () => {
     ledger.dropSlot()
     ledger.settle(reserved)
     ledger.remove(leased)
-    expect(ledger.counts()).toMatchObject({ size: 2, idle: 2, leased: 0, reserved: 0, opening: 0 })
+    expect(ledger.counts()).toMatchObject({
+      size: 3,
+      idle: 2,
+      leased: 0,
+      reserved: 0,
+      opening: 0,
+      closing: 1,
+    })
+    ledger.forget()
+    expect(ledger.counts()).toMatchObject({ size: 2, idle: 2, closing: 0 })
   })
 
   test('hands a connection from one borrower to the next without counting it twice', () => {
@@ -58,6 +67,8 @@ describe('the ledger', () => {
     expect(() => ledger.settle(entry)).toThrow(/^bug: a connection cannot go from gone to idle/)
     expect(() => ledger.remove(entry)).toThrow(/^bug:/)
     expect(() => ledger.dropSlot()).toThrow(/^bug:/)
+    ledger.forget()
+    expect(() => ledger.forget()).toThrow(/^bug:/)
   })
 
   test('finds a spare connection only when the whole window did without one', () => {
@@ -66,6 +77,7 @@ describe('the ledger', () => {
     const spare = ledger.endIdleWindow()
     expect(spare?.connection).toBe(3)
     ledger.remove(spare as Entry<number>)
+    ledger.forget()
     // At the beginning of this window none was idle: all that are idle at its end were needed.
     ledger.settle(first)
     ledger.settle(second)

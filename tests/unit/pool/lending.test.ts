@@ -92,9 +92,9 @@ describe('waiting', () => {
     ])
     expect(jobs[1]?.error).toMatchObject({
       code: 'POOL_TIMEOUT',
-      counts: { leased: 1, idle: 0, waiting: 2, maxSize: 1 },
+      counts: { leased: 1, idle: 0, waiting: 1, maxSize: 1 },
       message: expect.stringMatching(
-        /within 100 ms \(pool 'rig': 1 of at most 1 in use, 0 idle.*2 waiting\)/,
+        /within 100 ms \(pool 'rig': 1 of at most 1 in use, 0 idle.*1 waiting\)/,
       ),
     })
   })

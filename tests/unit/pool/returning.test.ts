@@ -67,6 +67,24 @@ describe('returning', () => {
     expect(pool.getStats().poolAvailable).toBe(1)
   })
 
+  test('a connection is replaced only once it is closed: there are never more than maxSize', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    rig.connector.closeMs = 300
+    const lease = await rig.pool.acquire()
+    const { connection } = lease
+    const waiting = track(rig.clock, rig.pool.acquire())
+    void lease.destroy()
+    await rig.clock.advance(299)
+    expect([waiting.state, connection.isClosed, rig.connector.attempts.length]).toEqual(['pending', false, 1])
+    await expect(rig.pool.acquire({ timeout: 0 })).rejects.toMatchObject({
+      counts: { size: 1, leased: 0, closing: 1 },
+      message: expect.stringContaining('1 being closed'),
+    })
+    await rig.clock.advance(1)
+    expect(waiting).toMatchObject({ state: 'fulfilled', at: 300 })
+    expect(rig.connector.mostAliveAtOnce).toBe(1)
+  })
+
   test('an idle connection that is lost is replaced before anybody asks for it', async () => {
     const rig = await openPool({ minSize: 2, maxSize: 2 })
     rig.connector.lose(rig.connector.opened[0] as never)

@@ -9,6 +9,8 @@ import {
   type SqlResultSet,
   type Transaction,
 } from '@prisma/driver-adapter-utils'
+import { toDriverAdapterError } from '../convert/errors.js'
+import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import type { Lease } from '../pool/lease.js'
@@ -99,18 +101,20 @@ class RealPoolTransaction implements Transaction {
 
   /** The statements called before run first, whether or not they fail; then the lease ends, once. */
   #end(how: (connection: PgConnection) => Promise<void>): Promise<void> {
-    const ended = this.#tail.then(() =>
-      asPrismaDoes(async () => {
-        try {
-          await how(this.#lease.connection)
-        } finally {
-          void this.#lease.release()
-        }
-      }),
-    )
+    const ended = this.#tail.then(() => this.#endNow(how))
     // Whoever asked for the end is told of a failure; a second caller need not be there to catch it.
     ended.catch(() => {})
     return ended
+  }
+
+  async #endNow(how: (connection: PgConnection) => Promise<void>): Promise<void> {
+    try {
+      await how(this.#lease.connection)
+    } catch (error) {
+      throw withPrismaCode(toDriverAdapterError(error))
+    } finally {
+      void this.#lease.release()
+    }
   }
 
   #enqueue<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {

@@ -11,7 +11,7 @@ export type PoolErrorCode =
 
 /** The state of a pool at the moment an error was made: the numbers that explain it. */
 export interface PoolCounts {
-  /** Connections that exist or are being made: `idle + leased + reserved + opening`. */
+  /** `idle + leased + reserved + opening + closing`; never more than `maxSize`. */
   readonly size: number
   readonly idle: number
   readonly leased: number
@@ -19,6 +19,8 @@ export interface PoolCounts {
   readonly reserved: number
   /** Being opened, or waiting for the next attempt to open. */
   readonly opening: number
+  /** Out of use, and not closed yet. */
+  readonly closing: number
   readonly waiting: number
   readonly maxSize: number
 }

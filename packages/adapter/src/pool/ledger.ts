@@ -3,7 +3,7 @@
  * synchronous and atomic; no promise, timer or I/O. Promises and sockets live around it, in pool.ts.
  *
  * Invariants: a connection is in exactly one place; someone waits only while nothing is idle;
- * `idle + leased + reserved + opening` never exceeds `maxSize`.
+ * `idle + leased + reserved + opening + closing` never exceeds `maxSize`.
  */
 import type { PoolCounts } from './errors.js'
 import { List, ListItem } from './list.js'
@@ -48,6 +48,7 @@ export class Ledger<C, W extends ListItem> {
   readonly #entries = new Set<Entry<C>>()
   #leased = 0
   #opening = 0
+  #closing = 0
   #leastIdle: number
 
   constructor(sizes: Sizes) {
@@ -63,17 +64,24 @@ export class Ledger<C, W extends ListItem> {
     return this.#waiters.length
   }
 
-  /** Connections that exist, whatever their place. */
+  /** Connections that are of use, whatever their place; not those that are being closed. */
   get alive(): number {
     return this.#entries.size
   }
 
-  get size(): number {
-    return this.#entries.size + this.#opening
+  /** Connections that are out of use, and not closed yet. */
+  get closing(): number {
+    return this.#closing
   }
 
-  get opening(): number {
-    return this.#opening
+  /** Every connection that the server may see, and those about to be opened. */
+  get size(): number {
+    return this.#entries.size + this.#opening + this.#closing
+  }
+
+  /** Connections that will be free for somebody without anyone's return: being opened, or replaced. */
+  get onTheirWay(): number {
+    return this.#opening + this.#closing
   }
 
   counts(): PoolCounts {
@@ -83,6 +91,7 @@ export class Ledger<C, W extends ListItem> {
       leased: this.#leased,
       reserved: this.#entries.size - this.#idle.length - this.#leased,
       opening: this.#opening,
+      closing: this.#closing,
       waiting: this.#waiters.length,
       maxSize: this.#sizes.maxSize,
     }
@@ -143,9 +152,17 @@ export class Ledger<C, W extends ListItem> {
     this.#move(entry, 'reserved')
   }
 
+  /** A connection leaves circulation. Until it is closed, `forget` says when, it counts: the server sees it. */
   remove(entry: Entry<C>): void {
     this.#move(entry, 'gone')
     this.#entries.delete(entry)
+    this.#closing++
+  }
+
+  /** A connection that was removed is closed. */
+  forget(): void {
+    if (this.#closing === 0) throw new Error('bug: no connection is being closed')
+    this.#closing--
   }
 
   get canGrow(): boolean {
@@ -162,15 +179,14 @@ export class Ledger<C, W extends ListItem> {
     this.#opening++
   }
 
-  /** Gives up the place of a connection that could not be opened. */
+  /** The place of a connection that was opened, or could not be, is free again. */
   dropSlot(): void {
     if (this.#opening === 0) throw new Error('bug: no slot to give up')
     this.#opening--
   }
 
-  /** A connection was opened in a slot; it stays reserved until it is settled. */
-  fillSlot(entry: Entry<C>): void {
-    this.dropSlot()
+  /** A connection was opened; it stays reserved until it is settled. */
+  add(entry: Entry<C>): void {
     this.#entries.add(entry)
   }
 
@@ -182,7 +198,7 @@ export class Ledger<C, W extends ListItem> {
   endIdleWindow(): Entry<C> | undefined {
     const spare = this.#leastIdle
     this.#leastIdle = this.#idle.length
-    if (spare === 0 || this.size <= this.#sizes.minSize) return undefined
+    if (spare === 0 || this.#entries.size + this.#opening <= this.#sizes.minSize) return undefined
     const entry = this.#idle.first
     if (entry !== undefined) this.#leastIdle--
     return entry

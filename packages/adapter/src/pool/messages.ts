@@ -2,9 +2,10 @@
 import type { PoolCounts } from './errors.js'
 
 function describeCounts(counts: PoolCounts): string {
-  const { leased, idle, opening, reserved, waiting, maxSize } = counts
+  const { leased, idle, opening, reserved, closing, waiting, maxSize } = counts
   const parts = [`${leased} of at most ${maxSize} in use`, `${idle} idle`, `${opening} being opened`]
   if (reserved > 0) parts.push(`${reserved} being cleaned`)
+  if (closing > 0) parts.push(`${closing} being closed`)
   return `${parts.join(', ')}; ${waiting} waiting`
 }
 

@@ -52,11 +52,6 @@ export class Opener<C> {
     this.#events = events
   }
 
-  /** How many attempts are on their way at this moment. */
-  get working(): number {
-    return this.#working
-  }
-
   /** Opens one more connection. */
   start(isGrowth: boolean): void {
     this.#ready.push(new Slot(isGrowth, new Backoff(this.#settings.reconnectTimeout)))

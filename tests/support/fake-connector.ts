@@ -21,6 +21,10 @@ export class FakeConnector implements Connector<FakeConnection> {
   isPermanent = false
   /** Whether an attempt to open goes on when it is told to stop, as one does that has just succeeded. */
   ignoresAbort = false
+  checkMs = 0
+  /** Connections that do not answer a check; how often each was asked is in `checks`. */
+  readonly dead = new Set<number>()
+  readonly checks: number[] = []
   restoreMs = 0
   restoreError: Error | undefined
   closeMs = 0
@@ -65,6 +69,16 @@ export class FakeConnector implements Connector<FakeConnection> {
 
   condition(connection: FakeConnection): Condition {
     return connection.condition
+  }
+
+  conditionOnReturn(connection: FakeConnection): Condition {
+    return connection.condition
+  }
+
+  async check(connection: FakeConnection): Promise<void> {
+    this.checks.push(connection.id)
+    await this.#pass(this.checkMs)
+    if (this.dead.has(connection.id)) throw new Error('no answer')
   }
 
   async restore(connection: FakeConnection): Promise<void> {

@@ -11,16 +11,26 @@ interface Pending {
 
 /** Lets every promise that can settle without time passing do so. */
 export async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
+  // As many turns as the longest chain of work without time passing takes.
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 export class ManualClock implements Clock {
   #now = 0
+  #wall = 1_000_000
   #sequence = 0
   readonly #pending = new Set<Pending>()
 
   now(): number {
     return this.#now
+  }
+
+  wallNow(): number {
+    return this.#wall
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
   }
 
   setTimer(delayMs: number, callback: () => void, options: TimerOptions): Timer {
@@ -38,18 +48,29 @@ export class ManualClock implements Clock {
   /** Time passes while the process is frozen: no timer fires until it runs again. */
   freeze(ms: number): void {
     this.#now += ms
+    this.#wall += ms
+  }
+
+  /** The machine sleeps: the wall clock goes on, the monotonic one does not. */
+  sleep(ms: number): void {
+    this.#wall += ms
   }
 
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await settle()
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#now = Math.max(this.#now, next.at)
+      this.#moveTo(Math.max(this.#now, next.at))
       this.#pending.delete(next)
       next.callback()
       await settle()
     }
-    this.#now = end
+    this.#moveTo(end)
+  }
+
+  #moveTo(now: number): void {
+    this.#wall += now - this.#now
+    this.#now = now
   }
 
   #next(end: number): Pending | undefined {

@@ -1,6 +1,7 @@
 /** The public surface: named exports, nothing else. */
 export { RealPoolAdapter } from './adapter/factory.js'
 export type {
+  ConnectionHook,
   ConnectionOptions,
   Duration,
   PoolOptions,

@@ -4,9 +4,10 @@
  */
 import { closest, distance } from 'fastest-levenshtein'
 import ms, { type StringValue } from 'ms'
-import type { ClientConfig } from 'pg'
+import type { Client, ClientConfig } from 'pg'
 import * as v from 'valibot'
 import { OptionsError } from './pool/errors.js'
+import type { RealPool } from './pg/real-pool.js'
 import type { PoolSettings } from './pool/types.js'
 
 /**
@@ -52,7 +53,24 @@ export interface PoolOptions {
   reconnectTimeout?: Duration | undefined
   /** How many connections are opened at the same time. @defaultValue `3` */
   numWorkers?: number | undefined
+  /**
+   * Tests an idle connection before it is lent: `true` asks the server for nothing, a function asks as it
+   * likes and rejects when the connection is unfit. A connection that fails is replaced, and whoever wanted
+   * it gets another. @defaultValue `false`
+   */
+  check?: boolean | ConnectionHook | undefined
+  /** How long a connection may have been idle and still be lent without that test. @defaultValue `'1s'` */
+  checkIdleAfter?: Duration | undefined
+  /** Runs once on each new connection, before anyone gets it. A failure counts as one to connect. */
+  configure?: ConnectionHook | undefined
+  /** Runs on each connection that comes back, before the next gets it. A failure costs the connection. */
+  reset?: ConnectionHook | undefined
+  /** Told each time the pool gives up to open a connection, after `reconnectTimeout`. */
+  onReconnectFailed?: ((pool: RealPool) => void) | undefined
 }
+
+/** Code of yours that runs on a connection while nobody has borrowed it. It must end what it begins. */
+export type ConnectionHook = (client: Client) => Promise<unknown> | void
 
 /** The connection fields of node-postgres, in its meaning; those given win over the URL. */
 export type ConnectionOptions = {
@@ -126,10 +144,9 @@ const wholeNumber = (least: number) =>
     v.check((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`),
   )
 
-const callback = v.custom<(error: Error) => void>(
-  (value) => typeof value === 'function',
-  'must be a function',
-)
+function callback<T>() {
+  return v.custom<T>((value) => typeof value === 'function', 'must be a function')
+}
 
 const poolEntries = {
   name: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
@@ -142,6 +159,17 @@ const poolEntries = {
   connectTimeout: v.optional(duration, '5s'),
   reconnectTimeout: v.optional(duration, '5m'),
   numWorkers: v.optional(wholeNumber(1), 3),
+  check: v.optional(
+    v.custom<boolean | ConnectionHook>(
+      (value) => typeof value === 'boolean' || typeof value === 'function',
+      'must be true, false or a function',
+    ),
+    false,
+  ),
+  checkIdleAfter: v.optional(duration, '1s'),
+  configure: v.optional(callback<ConnectionHook>()),
+  reset: v.optional(callback<ConnectionHook>()),
+  onReconnectFailed: v.optional(callback<(pool: RealPool) => void>()),
 }
 
 const poolSchema = v.pipe(
@@ -201,10 +229,18 @@ const realPoolEntries = {
 const realPoolSchema = v.strictObject(realPoolEntries)
 const adapterEntries = {
   ...realPoolEntries,
-  onPoolError: v.optional(callback),
-  onConnectionError: v.optional(callback),
+  onPoolError: v.optional(callback<(error: Error) => void>()),
+  onConnectionError: v.optional(callback<(error: Error) => void>()),
 }
 const adapterSchema = v.strictObject(adapterEntries)
+
+/** The user's code that runs on connections. */
+export interface ConnectionHooks {
+  readonly configure: ConnectionHook | undefined
+  readonly reset: ConnectionHook | undefined
+  /** Instead of the test that `check: true` makes. */
+  readonly check: ConnectionHook | undefined
+}
 
 /** Options after defaults and units: what the pool and its connector go by. */
 export interface ResolvedOptions {
@@ -212,6 +248,8 @@ export interface ResolvedOptions {
   readonly schema: string | undefined
   readonly pool: PoolSettings
   readonly connectTimeout: number
+  readonly hooks: ConnectionHooks
+  readonly onReconnectFailed: ((pool: RealPool) => void) | undefined
   readonly onPoolError: ((error: Error) => void) | undefined
   readonly onConnectionError: ((error: Error) => void) | undefined
 }
@@ -230,17 +268,21 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   if (!result.success) throw new OptionsError(problemsMessage(result.issues))
   const output: v.InferOutput<typeof adapterSchema> = result.output
   const { schema: schemaName, pool, onPoolError, onConnectionError, ...connection } = output
+  const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...settings } = pool
   return {
     connection: connection as ConnectionOptions,
     schema: schemaName,
     pool: {
-      ...pool,
+      ...settings,
       ...sizesOf(pool),
       name: pool.name ?? nextPoolName(),
       maxLifetime: zeroIsNever(pool.maxLifetime),
       maxIdle: zeroIsNever(pool.maxIdle),
+      checkIdleAfter: check === false ? undefined : checkIdleAfter,
     },
-    connectTimeout: zeroIsNever(pool.connectTimeout),
+    connectTimeout: zeroIsNever(connectTimeout),
+    hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
+    onReconnectFailed,
     onPoolError,
     onConnectionError,
   }
@@ -248,6 +290,17 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
 
 function zeroIsNever(durationMs: number): number {
   return durationMs === 0 ? Infinity : durationMs
+}
+
+/** Sizes for `resize`: what is not given stays as it is. */
+export function parseSizes(
+  sizes: { minSize?: number | undefined; maxSize?: number | undefined },
+  current: { minSize: number; maxSize: number },
+): { minSize: number; maxSize: number } {
+  const given = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined))
+  const result = v.safeParse(poolSchema, { ...current, ...given })
+  if (!result.success) throw new OptionsError(problemsMessage(result.issues))
+  return sizesOf(result.output)
 }
 
 /** The milliseconds of a duration that a method was given. */

@@ -268,13 +268,13 @@ describe('closing', () => {
     await expectNothingLeft(rig)
   })
 
-  test('the timers of lifetimes, idle windows and attempts end with the pool', async () => {
+  test('the timers of lifetimes, idle windows, attempts and the heartbeat end with the pool', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 2, maxLifetime: HOUR, maxIdle: MINUTE })
     rig.connector.openError = new Error('away')
     const lease = await rig.pool.acquire()
     void lease.destroy()
     await rig.clock.advance(SECOND / 2)
-    expect(rig.clock.timers).toEqual({ all: 3, keepAlive: 0 })
+    expect(rig.clock.timers).toEqual({ all: 4, keepAlive: 0 })
     await expectNothingLeft(rig)
   })
 

@@ -27,6 +27,7 @@ const DEFAULTS: PoolSettings = {
   maxIdle: Infinity,
   reconnectTimeout: 5 * MINUTE,
   numWorkers: 3,
+  checkIdleAfter: undefined,
 }
 
 export function makePool(settings: Partial<PoolSettings> = {}): Rig {

@@ -40,7 +40,9 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
   constructor(options: string | RealPoolAdapterOptions) {
     this.#options = resolveAdapterOptions(options)
     this.#config = resolveConnection(this.#options.connection, this.#options.schema)
-    this.#lender = new PoolLender(this.#options, this.#config, systemClock)
+    this.#lender = new PoolLender(this.#options, this.#config, systemClock, () =>
+      this.#options.onReconnectFailed?.(this.pool),
+    )
     this.pool = new RealPool({ lender: this.#lender })
   }
 

@@ -3,6 +3,7 @@
  * server is ready again, and a verdict on its state whenever someone asks.
  */
 import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg'
+import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
 import { isBusy, isUsable, socketOf, transactionStatus } from './client-state.js'
@@ -79,6 +80,35 @@ export class PgConnection {
     if (this.condition !== 'clean') throw new Error('the connection did not come clean')
   }
 
+  /** Asks the server for nothing, to hear whether it is there; rejects when it is not, in time. */
+  async ping(limitMs: number): Promise<void> {
+    // An empty query is answered without a transaction (PostgreSQL manual 54.2.2, EmptyQueryResponse).
+    if (!(await this.#within(limitMs, this.client.query(''))))
+      throw new Error('the connection does not answer')
+  }
+
+  /** Runs a hook of the user's that must leave the connection as clean as it found it. */
+  async runHook(name: string, hook: ConnectionHook, limitMs: number): Promise<void> {
+    let failure: unknown
+    const done = Promise.resolve(hook(this.client)).catch((error: unknown) => {
+      failure = error
+      throw error
+    })
+    if (!(await this.#within(limitMs, done))) {
+      const what = failure === undefined ? 'took too long' : `failed: ${messageOf(failure)}`
+      throw new Error(`the ${name} hook ${what}`, { cause: failure })
+    }
+    if (isBusy(this.client)) await this.#isReady()
+    if (this.condition !== 'clean') {
+      throw new Error(`the ${name} hook left the connection ${this.#describe()}: it must end what it begins`)
+    }
+  }
+
+  #describe(): string {
+    if (this.condition === 'broken') return 'broken'
+    return isBusy(this.client) ? 'busy' : 'in a transaction'
+  }
+
   /** Says goodbye to the server, and closes the socket by force when that takes too long. */
   async close(): Promise<void> {
     this.#isClosing = true
@@ -132,4 +162,8 @@ export class PgConnection {
 function isFatal(error: unknown): error is Error {
   const severity = (error as { severity?: unknown } | null)?.severity
   return severity === 'FATAL' || severity === 'PANIC'
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

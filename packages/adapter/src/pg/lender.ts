@@ -2,7 +2,7 @@
  * Where the adapter gets its connections from, whatever stands behind it; and the lender that everybody has,
  * a pool of our own. Prisma's clients come and go, so a lender can be suspended and opened again.
  */
-import type { ResolvedOptions } from '../options.js'
+import { parseSizes, type ResolvedOptions } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Lease } from '../pool/lease.js'
 import { Pool } from '../pool/pool.js'
@@ -12,12 +12,21 @@ import type { ConnectionConfig } from './connection-config.js'
 import type { PgConnection } from './connection.js'
 import { PgConnector } from './connector.js'
 
+export interface Sizes {
+  readonly minSize?: number | undefined
+  readonly maxSize?: number | undefined
+}
+
 export interface Lender {
   /** Begins to make connections. Does nothing when open; throws when closed for good. */
   open(): void
   /** Resolves once the lender is as ready as it is meant to be. */
   wait(timeoutMs: number): Promise<void>
   acquire(options?: AcquireOptions): Promise<Lease<PgConnection>>
+  check(): Promise<void>
+  drain(): Promise<void>
+  /** Also for the pools to come. Throws when the sizes make no sense. */
+  resize(sizes: Sizes): void
   /** Closes for good. */
   close(options?: CloseOptions): Promise<void>
   /** Closes every connection; `open` begins anew. */
@@ -31,12 +40,21 @@ export class PoolLender implements Lender {
   readonly #connector: PgConnector
   readonly #clock: Clock
   readonly #counters = new Counters()
+  readonly #onGaveUp: () => void
+  #sizes: { minSize: number; maxSize: number }
   #pool: Pool<PgConnection>
 
-  constructor(options: ResolvedOptions, config: ConnectionConfig, clock: Clock) {
+  constructor(
+    options: ResolvedOptions,
+    config: ConnectionConfig,
+    clock: Clock,
+    onGaveUp: () => void = () => {},
+  ) {
     this.#options = options
+    this.#sizes = options.pool
+    this.#onGaveUp = onGaveUp
     this.#clock = clock
-    this.#connector = new PgConnector(config, options.connectTimeout, clock)
+    this.#connector = new PgConnector(config, { ...options.hooks, limitMs: options.connectTimeout }, clock)
     this.#pool = this.#newPool()
   }
 
@@ -50,6 +68,19 @@ export class PoolLender implements Lender {
 
   acquire(options?: AcquireOptions): Promise<Lease<PgConnection>> {
     return this.#pool.acquire(options)
+  }
+
+  check(): Promise<void> {
+    return this.#pool.check()
+  }
+
+  drain(): Promise<void> {
+    return this.#pool.drain()
+  }
+
+  resize(sizes: Sizes): void {
+    this.#sizes = parseSizes(sizes, this.#sizes)
+    this.#pool.resize(this.#sizes)
   }
 
   close(options?: CloseOptions): Promise<void> {
@@ -76,7 +107,8 @@ export class PoolLender implements Lender {
 
   #newPool(): Pool<PgConnection> {
     const { pool, onPoolError, onConnectionError } = this.#options
-    return new Pool(this.#connector, pool, this.#clock, {
+    return new Pool(this.#connector, { ...pool, ...this.#sizes }, this.#clock, {
+      onGaveUp: this.#onGaveUp,
       counters: this.#counters,
       onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
     })

@@ -60,7 +60,13 @@ export class RealPool {
   /** @internal The adapter's pool shares the adapter's lender. */
   constructor(options: { lender: Lender })
   constructor(options: string | RealPoolOptions | { lender: Lender }) {
-    this.#lender = typeof options === 'object' && 'lender' in options ? options.lender : lenderFor(options)
+    if (typeof options === 'object' && 'lender' in options) {
+      this.#lender = options.lender
+      return
+    }
+    const resolved = resolveRealPoolOptions(options)
+    const config = resolveConnection(resolved.connection, resolved.schema)
+    this.#lender = new PoolLender(resolved, config, systemClock, () => resolved.onReconnectFailed?.(this))
   }
 
   /**
@@ -121,6 +127,42 @@ export class RealPool {
     await this.#lender.close({ timeout: parseDuration('timeout', timeout), force })
   }
 
+  /**
+   * Asks after every idle connection, and replaces those that do not answer or have expired; also tries to
+   * open what is missing for `minSize`. Resolves when all have answered or failed to.
+   *
+   * @throws {@link PoolClosedError} (`POOL_CLOSED`) when the pool is not open.
+   */
+  async check(): Promise<void> {
+    await this.#lender.check()
+  }
+
+  /**
+   * Replaces every connection, for example after a change that only new sessions see: idle ones now, those on
+   * loan when they come back. Resolves when the idle ones are closed.
+   *
+   * @throws {@link PoolClosedError} (`POOL_CLOSED`) when the pool is not open.
+   */
+  async drain(): Promise<void> {
+    await this.#lender.drain()
+  }
+
+  /**
+   * Changes the sizes; what is not given stays as it is. A larger `minSize` is filled at once. With a smaller
+   * `maxSize` no connection is closed at once: those that are too many are closed as they come back or are
+   * next to be lent, or after `maxIdle`.
+   *
+   * @throws {@link OptionsError} (`POOL_OPTIONS`) when the sizes make no sense; then nothing changes.
+   */
+  resize(sizes: { readonly minSize?: number; readonly maxSize?: number }): void {
+    this.#lender.resize(sizes)
+  }
+
+  /** Closes the pool, so that it can be declared with `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
   /** How the pool is doing: gauges of this moment, and counters since it began or since `popStats`. */
   getStats(): PoolStats {
     return this.#lender.getStats()
@@ -150,9 +192,4 @@ class ClientLease implements Lease {
   destroy(): Promise<void> {
     return this.#lease.destroy()
   }
-}
-
-function lenderFor(options: string | RealPoolOptions): Lender {
-  const resolved = resolveRealPoolOptions(options)
-  return new PoolLender(resolved, resolveConnection(resolved.connection, resolved.schema), systemClock)
 }

@@ -3,11 +3,12 @@
  * condition, and out when its time is over. Who waits, and for how long, is not its business.
  */
 import type { Clock } from './clock.js'
+import { Heartbeat } from './heartbeat.js'
 import { Keeper } from './keeper.js'
 import { Entry, type Ledger } from './ledger.js'
 import type { ListItem } from './list.js'
 import type { Counters } from './stats.js'
-import type { CloseReason, Connector } from './types.js'
+import type { CloseReason, Condition, Connector } from './types.js'
 
 /** An expired connection is replaced at up to 5 % less than `maxLifetime`, so that not all expire at once. */
 const LIFETIME_JITTER = 0.05
@@ -15,11 +16,15 @@ const LIFETIME_JITTER = 0.05
 const DONE = Promise.resolve()
 
 /** Why a connection that leaves is not replaced. */
-const NOT_REPLACED: ReadonlySet<CloseReason> = new Set(['idle', 'poolClosed'])
+const NOT_REPLACED: ReadonlySet<CloseReason> = new Set(['idle', 'poolClosed', 'surplus'])
+
+/** After this long the end of a connection may lie unread in our own socket. */
+const UNREAD_AFTER_MS = 10
 
 export interface CirculationSettings {
   readonly maxLifetime: number
   readonly maxIdle: number
+  readonly checkIdleAfter: number | undefined
 }
 
 export interface CirculationEvents<C, W> {
@@ -41,7 +46,11 @@ export class Circulation<C, W extends ListItem> {
   readonly #counters: Counters
   readonly #events: CirculationEvents<C, W>
   readonly #keeper: Keeper
+  readonly #heartbeat: Heartbeat
   #isStopped = false
+  #generation = 0
+  /** How often there was reason to doubt every connection that existed at the time. */
+  #alarms = 0
 
   constructor(
     connector: Connector<C>,
@@ -57,6 +66,7 @@ export class Circulation<C, W extends ListItem> {
     this.#settings = settings
     this.#counters = counters
     this.#events = events
+    this.#heartbeat = new Heartbeat(clock)
     this.#keeper = new Keeper(clock, settings.maxIdle, {
       onIdleWindowEnd: () => this.#onIdleWindowEnd(),
       onExpiry: (now) => this.#onExpiry(now),
@@ -65,40 +75,69 @@ export class Circulation<C, W extends ListItem> {
 
   start(): void {
     this.#keeper.start()
+    this.#heartbeat.start()
   }
 
   /** From now on every connection leaves: the idle ones at once, the others when they come back. */
   stop(): void {
     this.#isStopped = true
     this.#keeper.stop()
+    this.#heartbeat.stop()
     for (const entry of this.#ledger.idleEntries()) void this.#retire(entry, 'poolClosed')
   }
 
   /** A connection was opened. */
   admit(connection: C): void {
-    const now = this.#clock.now()
     const lifetime = this.#settings.maxLifetime * (1 - LIFETIME_JITTER * Math.random())
-    const entry = new Entry(connection, now, now + lifetime)
+    const entry = new Entry(connection, this.#clock.now() + lifetime, this.#generation, this.#alarms)
     this.#ledger.add(entry)
     this.#keeper.watch(entry.expiresAt)
     this.#connector.onLost(connection, (error) => this.#onLost(entry, error))
-    void this.#judge(entry)
+    void this.#sort(entry, this.#connector.condition(connection))
   }
 
-  /** The idle connection that is next to be lent, if there is one that is fit. */
-  takeIdle(): Entry<C> | undefined {
-    for (;;) {
-      const entry = this.#ledger.takeIdle()
-      if (entry === undefined) return undefined
-      const isExpired = entry.expiresAt <= this.#clock.now()
-      if (!isExpired && this.#connector.condition(entry.connection) === 'clean') return entry
-      void this.#retire(entry, isExpired ? 'expired' : 'broken')
+  /** The idle connection that is next to be lent, when that can be decided at once. */
+  takeReady(): Entry<C> | undefined {
+    if (this.#heartbeat.wasFrozen) this.#alarms++
+    const entry = this.#firstFit()
+    return entry === undefined || this.#examinationOf(entry) !== undefined
+      ? undefined
+      : this.#ledger.takeIdle()
+  }
+
+  /** The idle connection that is next to be lent, unexamined, for somebody who will not wait. */
+  takeUnexamined(): Entry<C> | undefined {
+    return this.#firstFit() === undefined ? undefined : this.#ledger.takeIdle()
+  }
+
+  /** Somebody waits: idle connections that must be examined first are examined now, one for each. */
+  serve(): void {
+    while (this.#ledger.waiting > this.#ledger.examining) {
+      const entry = this.#firstFit()
+      if (entry === undefined) return
+      void this.#examine(entry, this.#examinationOf(entry))
     }
+  }
+
+  /** Asks after every idle connection, all at the same time; the dead and the expired are replaced. */
+  async check(): Promise<void> {
+    const entries = [...this.#ledger.idleEntries()]
+    await Promise.all(entries.map((entry) => this.#examine(entry, 'check')))
+  }
+
+  /** Every connection that exists is replaced: the idle ones at once, the others when they come back. */
+  async drain(): Promise<void> {
+    this.#generation++
+    const entries = [...this.#ledger.idleEntries()]
+    await Promise.all(entries.map((entry) => this.#retire(entry, 'drained')))
   }
 
   /** A borrower is done; resolves when the connection is free again, or closed. Never rejects. */
   takeBack(entry: Entry<C>, how: 'released' | 'destroyed'): Promise<void> {
-    return how === 'destroyed' ? this.#retire(entry, 'destroyed') : this.#judge(entry)
+    if (how === 'destroyed') return this.#retire(entry, 'destroyed')
+    // It has just been in use: should it be dead all the same, its condition says so.
+    entry.alarmsCleared = this.#alarms
+    return this.#sort(entry, this.#connector.conditionOnReturn(entry.connection))
   }
 
   /** Closes every connection at once, whatever it is doing. */
@@ -107,8 +146,8 @@ export class Circulation<C, W extends ListItem> {
   }
 
   /** A connection that was lent, or has just been opened, goes where its condition sends it. */
-  #judge(entry: Entry<C>): Promise<void> {
-    switch (this.#connector.condition(entry.connection)) {
+  #sort(entry: Entry<C>, condition: Condition): Promise<void> {
+    switch (condition) {
       case 'clean':
         return this.#settle(entry)
       case 'unclean':
@@ -130,13 +169,69 @@ export class Circulation<C, W extends ListItem> {
     return this.#settle(entry)
   }
 
+  /** What must be done before an idle connection is lent: nothing, reading what has arrived, or asking. */
+  #examinationOf(entry: Entry<C>): 'read' | 'check' | undefined {
+    if (entry.alarmsCleared < this.#alarms) return 'check'
+    const idleFor = this.#clock.now() - entry.idleSince
+    const { checkIdleAfter } = this.#settings
+    if (checkIdleAfter !== undefined && idleFor >= checkIdleAfter) return 'check'
+    return idleFor >= UNREAD_AFTER_MS ? 'read' : undefined
+  }
+
+  async #examine(entry: Entry<C>, how: 'read' | 'check' | undefined): Promise<void> {
+    this.#ledger.beginExamination(entry)
+    const alarms = this.#alarms
+    let lives = true
+    if (how === 'read') await this.#clock.turn()
+    if (how === 'check') {
+      this.#connector.hold(entry.connection)
+      lives = await this.#connector.check(entry.connection).then(
+        () => true,
+        () => false,
+      )
+    }
+    this.#ledger.endExamination()
+    if (lives && this.#connector.condition(entry.connection) === 'clean') {
+      if (how === 'check') entry.alarmsCleared = alarms
+      await this.#settle(entry)
+      return
+    }
+    this.#counters.connectionsLost++
+    const retired = this.#retire(entry, how === 'check' ? 'unfit' : 'broken')
+    this.serve()
+    await retired
+  }
+
+  /** The first idle connection whose time is not over, as far as we know. */
+  #firstFit(): Entry<C> | undefined {
+    for (;;) {
+      const entry = this.#ledger.firstIdle
+      if (entry === undefined) return undefined
+      const reason = this.#reasonToLeave(entry)
+      if (reason !== undefined) void this.#retire(entry, reason)
+      else if (this.#connector.condition(entry.connection) === 'clean') return entry
+      else void this.#retire(entry, 'broken')
+    }
+  }
+
+  #reasonToLeave(entry: Entry<C>): CloseReason | undefined {
+    if (this.#isStopped) return 'poolClosed'
+    if (entry.generation < this.#generation) return 'drained'
+    if (this.#ledger.isOverfull) return 'surplus'
+    return entry.expiresAt <= this.#clock.now() ? 'expired' : undefined
+  }
+
   /** A clean connection is free: for the first waiter, else to be idle, unless its time is over. */
   #settle(entry: Entry<C>): Promise<void> {
-    if (this.#isStopped) return this.#retire(entry, 'poolClosed')
-    if (entry.expiresAt <= this.#clock.now()) return this.#retire(entry, 'expired')
+    const reason = this.#reasonToLeave(entry)
+    if (reason !== undefined) return this.#retire(entry, reason)
     const waiter = this.#ledger.settle(entry)
-    if (waiter === undefined) this.#connector.rest(entry.connection)
-    else this.#events.onGranted(waiter, entry)
+    if (waiter === undefined) {
+      entry.idleSince = this.#clock.now()
+      this.#connector.rest(entry.connection)
+    } else {
+      this.#events.onGranted(waiter, entry)
+    }
     return DONE
   }
 
@@ -153,6 +248,8 @@ export class Circulation<C, W extends ListItem> {
   }
 
   #onLost(entry: Entry<C>, error: Error): void {
+    // What ended this one may have ended others that we have not heard of.
+    this.#alarms++
     const wasIdle = entry.place === 'idle'
     // Whoever holds the connection learns it from what fails there; its return will find it broken.
     if (wasIdle) {

@@ -16,7 +16,11 @@ export interface TimerOptions {
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */
   now(): number
+  /** Milliseconds of the wall clock. Unlike `now` it goes on while the machine sleeps, and may jump. */
+  wallNow(): number
   setTimer(delayMs: number, callback: () => void, options: TimerOptions): Timer
+  /** Resolves once everything that had arrived at the process's sockets by now has been read. */
+  turn(): Promise<void>
 }
 
 /** Node fires at once, with a warning, when asked to wait longer than this (24.8 days). */
@@ -24,9 +28,13 @@ const LONGEST_DELAY_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallNow: () => Date.now(),
   setTimer(delayMs, callback, { keepAlive }) {
     const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), LONGEST_DELAY_MS))
     if (!keepAlive) timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
+  // A callback of I/O runs inside the poll phase, so that the next immediate comes before the next poll; the
+  // one after that comes behind a whole one. https://nodejs.org/learn/asynchronous-work/event-loop-timers-and-nexttick
+  turn: () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
 }

@@ -2,7 +2,7 @@
  * Which connection is where, and who waits: the pool's state, and nothing but state. Every move is
  * synchronous and atomic; no promise, timer or I/O. Promises and sockets live around it, in pool.ts.
  *
- * Invariants: a connection is in exactly one place; someone waits only while nothing is idle;
+ * Invariants: a connection is in exactly one place; someone waits only while nothing fit is idle;
  * `idle + leased + reserved + opening + closing` never exceeds `maxSize`.
  */
 import type { PoolCounts } from './errors.js'
@@ -19,19 +19,25 @@ export type Place = 'idle' | 'leased' | 'reserved' | 'gone'
 /** A connection, as the ledger sees it. */
 export class Entry<C> extends ListItem {
   readonly connection: C
-  readonly openedAt: number
   /** When the connection has lived long enough. */
   readonly expiresAt: number
   /** @internal Only the ledger moves an entry. */
   place: Place = 'reserved'
   /** When it was last lent. */
   leasedAt = 0
+  /** When it last fell idle. */
+  idleSince = 0
+  /** The pool's generation when it was opened; `drain` begins another. */
+  readonly generation: number
+  /** How many alarms it has outlived, or been cleared of since. */
+  alarmsCleared: number
 
-  constructor(connection: C, openedAt: number, expiresAt: number) {
+  constructor(connection: C, expiresAt: number, generation = 0, alarmsCleared = 0) {
     super()
     this.connection = connection
-    this.openedAt = openedAt
     this.expiresAt = expiresAt
+    this.generation = generation
+    this.alarmsCleared = alarmsCleared
   }
 }
 
@@ -42,18 +48,27 @@ export interface Sizes {
 }
 
 export class Ledger<C, W extends ListItem> {
-  readonly #sizes: Sizes
+  #sizes: Sizes
   readonly #idle = new List<Entry<C>>()
   readonly #waiters = new List<W>()
   readonly #entries = new Set<Entry<C>>()
   #leased = 0
   #opening = 0
   #closing = 0
+  #examining = 0
   #leastIdle: number
 
   constructor(sizes: Sizes) {
     this.#sizes = sizes
     this.#leastIdle = sizes.minSize
+  }
+
+  get sizes(): Sizes {
+    return this.#sizes
+  }
+
+  resize(sizes: Pick<Sizes, 'minSize' | 'maxSize'>): void {
+    this.#sizes = { ...this.#sizes, ...sizes }
   }
 
   get idle(): number {
@@ -79,9 +94,14 @@ export class Ledger<C, W extends ListItem> {
     return this.#entries.size + this.#opening + this.#closing
   }
 
-  /** Connections that will be free for somebody without anyone's return: being opened, or replaced. */
+  /** Connections that will be free without anyone's return: being opened, replaced or examined. */
   get onTheirWay(): number {
-    return this.#opening + this.#closing
+    return this.#opening + this.#closing + this.#examining
+  }
+
+  /** Connections that are examined for somebody who waits. */
+  get examining(): number {
+    return this.#examining
   }
 
   counts(): PoolCounts {
@@ -107,18 +127,24 @@ export class Ledger<C, W extends ListItem> {
 
   // --- Borrowers ---
 
+  /** The connection that would be lent next. */
+  get firstIdle(): Entry<C> | undefined {
+    return this.#idle.first
+  }
+
   /** Lends the connection that has been idle longest, so that all are used in turn. */
   takeIdle(): Entry<C> | undefined {
     const entry = this.#idle.first
     if (entry === undefined) return undefined
     this.#move(entry, 'leased')
-    this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
+    this.#noteNeed()
     return entry
   }
 
+  /** Whoever waits only for an examination to end does not count: for them there is a connection. */
   get queueIsFull(): boolean {
     const { maxWaiting } = this.#sizes
-    return maxWaiting > 0 && this.#waiters.length >= maxWaiting
+    return maxWaiting > 0 && this.#idle.length === 0 && this.#waiters.length - this.#examining >= maxWaiting
   }
 
   enqueue(waiter: W): void {
@@ -152,6 +178,21 @@ export class Ledger<C, W extends ListItem> {
     this.#move(entry, 'reserved')
   }
 
+  beginExamination(entry: Entry<C>): void {
+    this.#move(entry, 'reserved')
+    this.#examining++
+    if (this.#waiters.length > 0) this.#noteNeed()
+  }
+
+  endExamination(): void {
+    this.#examining--
+  }
+
+  /** Whether there are more than `maxSize`, because it was lowered; those that are leaving do not count. */
+  get isOverfull(): boolean {
+    return this.#entries.size + this.#opening > this.#sizes.maxSize
+  }
+
   /** A connection leaves circulation. Until it is closed, `forget` says when, it counts: the server sees it. */
   remove(entry: Entry<C>): void {
     this.#move(entry, 'gone')
@@ -171,7 +212,9 @@ export class Ledger<C, W extends ListItem> {
 
   /** How many connections are missing for `minSize`. */
   get missing(): number {
-    return Math.max(0, this.#sizes.minSize - this.size)
+    const { minSize, maxSize } = this.#sizes
+    // Those that are being closed still take their place, but are of no use any more.
+    return Math.min(minSize - this.#entries.size - this.#opening, maxSize - this.size)
   }
 
   /** Reserves the place of a connection that is going to be opened. */
@@ -202,6 +245,11 @@ export class Ledger<C, W extends ListItem> {
     const entry = this.#idle.first
     if (entry !== undefined) this.#leastIdle--
     return entry
+  }
+
+  /** An idle connection was needed: the window of `maxIdle` could not have done without as many as before. */
+  #noteNeed(): void {
+    this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
   }
 
   #move(entry: Entry<C>, to: Place): void {

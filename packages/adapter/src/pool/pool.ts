@@ -23,6 +23,8 @@ export interface PoolHooks {
   readonly counters?: Counters
   /** Told of every connection that is lost. */
   readonly onLost?: (error: Error, wasIdle: boolean) => void
+  /** Told when the pool gives up to open a connection, after `reconnectTimeout`. */
+  readonly onGaveUp?: () => void
 }
 
 export class Pool<C> {
@@ -34,7 +36,7 @@ export class Pool<C> {
   readonly #circulation: Circulation<C, Waiter<Lease<C>>>
   readonly #supply: Supply<C>
   readonly #deadlines: Deadlines
-  readonly #tellLost: PoolHooks['onLost']
+  readonly #hooks: Omit<PoolHooks, 'counters'>
   #state: 'new' | 'open' | 'closed' = 'new'
   #closed: Promise<void> | undefined
   /** Told after every change that they may be waiting for: see `#until`. */
@@ -44,24 +46,25 @@ export class Pool<C> {
     connector: Connector<C>,
     settings: PoolSettings,
     clock: Clock,
-    { counters = new Counters(), onLost }: PoolHooks = {},
+    { counters = new Counters(), ...hooks }: PoolHooks = {},
   ) {
     this.settings = settings
     this.#connector = connector
     this.#clock = clock
     this.#counters = counters
-    this.#tellLost = onLost
+    this.#hooks = hooks
     this.#ledger = new Ledger(settings)
     this.#deadlines = new Deadlines(clock)
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
       onGranted: (waiter, entry) => this.#grant(waiter, entry),
       onReplaceable: () => this.#supply.replace(),
       onClosed: () => this.#notify(),
-      onLost: (error, wasIdle) => this.#onLost(error, wasIdle),
+      onLost: (error, wasIdle) => tell(() => this.#hooks.onLost?.(error, wasIdle)),
     })
     this.#supply = new Supply(connector, this.#ledger, clock, settings, counters, {
       onOpened: (connection) => this.#onOpened(connection),
       onFailed: (error) => this.#onOpenFailed(error),
+      onGaveUp: () => tell(() => this.#hooks.onGaveUp?.()),
     })
   }
 
@@ -84,7 +87,7 @@ export class Pool<C> {
   async wait(timeoutMs = DEFAULT_WAIT_MS): Promise<void> {
     if (this.#state !== 'open') throw this.#notOpenError()
     const isFilled = await this.#until(
-      () => this.#ledger.alive >= this.settings.minSize || this.#state === 'closed',
+      () => this.#ledger.alive >= this.#ledger.sizes.minSize || this.#state === 'closed',
       timeoutMs,
     )
     if (!isFilled) throw this.#timeoutError(timeoutMs)
@@ -95,19 +98,41 @@ export class Pool<C> {
     this.#counters.requestsNum++
     if (this.#state !== 'open') return this.#turnAway(this.#notOpenError())
     if (signal?.aborted === true) return this.#turnAway(signal.reason)
-    const entry = this.#circulation.takeIdle()
+    const entry = timeout > 0 ? this.#takeReady() : this.#circulation.takeUnexamined()
     if (entry !== undefined) return Promise.resolve(this.#lend(entry))
     if (timeout <= 0) return this.#turnAway(this.#timeoutError(timeout))
     if (this.#ledger.queueIsFull) {
-      const { name, maxWaiting } = this.settings
+      const { name } = this.settings
+      const { maxWaiting } = this.#ledger.sizes
       const counts = this.#ledger.counts()
       return this.#turnAway(new TooManyRequestsError(tooManyMessage(name, maxWaiting, counts), { counts }))
     }
     return this.#queue(timeout, signal)
   }
 
+  /** Asks after every idle connection, replaces the dead ones, and tries to open what is missing. */
+  async check(): Promise<void> {
+    if (!this.isOpen) throw this.#notOpenError()
+    this.#supply.fill()
+    await this.#circulation.check()
+  }
+
+  /** Replaces every connection: idle ones at once, lent ones when they come back. */
+  async drain(): Promise<void> {
+    if (!this.isOpen) throw this.#notOpenError()
+    await this.#circulation.drain()
+  }
+
+  /** Other sizes from now on. Nothing is closed at once: what is too much leaves as it comes back, or idles. */
+  resize(sizes: { readonly minSize: number; readonly maxSize: number }): void {
+    this.#ledger.resize(sizes)
+    if (!this.isOpen) return
+    this.#supply.fill()
+    this.#supply.grow()
+  }
+
   getStats(): PoolStats {
-    return this.#counters.snapshot(this.settings.name, this.settings.minSize, this.#ledger.counts())
+    return this.#counters.snapshot(this.settings.name, this.#ledger.sizes.minSize, this.#ledger.counts())
   }
 
   /**
@@ -131,6 +156,11 @@ export class Pool<C> {
 
   // --- Lending ---
 
+  /** Whoever comes behind others that wait must wait too, even if only for an examination to end. */
+  #takeReady(): Entry<C> | undefined {
+    return this.#ledger.waiting > 0 ? undefined : this.#circulation.takeReady()
+  }
+
   #lend(entry: Entry<C>): Lease<C> {
     entry.leasedAt = this.#clock.now()
     this.#connector.hold(entry.connection)
@@ -150,6 +180,7 @@ export class Pool<C> {
           this.#giveUp(waiter, () => this.#timeoutError(timeoutMs)),
         ),
       )
+      this.#circulation.serve()
       this.#supply.grow()
       this.#supply.kick()
     })
@@ -209,14 +240,6 @@ export class Pool<C> {
     this.#turnAwayAll(() => new PoolConnectError(message, { cause: error, counts }))
   }
 
-  #onLost(error: Error, wasIdle: boolean): void {
-    try {
-      this.#tellLost?.(error, wasIdle)
-    } catch {
-      // What a listener throws is its own affair: the pool goes on.
-    }
-  }
-
   // --- Waiting for a state, and errors ---
 
   /** Resolves to true when the condition holds, to false when the time is up. */
@@ -253,5 +276,14 @@ export class Pool<C> {
       cause,
       counts,
     })
+  }
+}
+
+/** What a listener throws is its own affair: the pool goes on. */
+function tell(listener: () => void): void {
+  try {
+    listener()
+  } catch {
+    // See above.
   }
 }

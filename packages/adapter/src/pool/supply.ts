@@ -12,6 +12,7 @@ import type { Connector } from './types.js'
 export interface SupplyEvents<C> {
   onOpened(connection: C): void
   onFailed(error: unknown): void
+  onGaveUp(): void
 }
 
 export class Supply<C> {
@@ -48,7 +49,7 @@ export class Supply<C> {
 
   /** Opens what is missing for `minSize`. */
   fill(): void {
-    for (let missing = this.#ledger.missing; missing > 0; missing--) this.#openOne(false)
+    while (this.#ledger.missing > 0) this.#openOne(false)
   }
 
   /** Opens one more for those who wait, unless as many are on their way as wait. */
@@ -100,6 +101,7 @@ export class Supply<C> {
   #onGaveUp(slot: Slot): void {
     if (slot.isGrowth) this.#isGrowing = false
     this.#ledger.dropSlot()
+    this.#events.onGaveUp()
     this.grow()
   }
 }

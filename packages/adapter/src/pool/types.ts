@@ -12,7 +12,8 @@
 export type Condition = 'clean' | 'unclean' | 'broken'
 
 /** Why a connection left the pool. */
-export type CloseReason = 'broken' | 'destroyed' | 'expired' | 'idle' | 'unrestored' | 'poolClosed'
+export type CloseReason =
+  'broken' | 'destroyed' | 'drained' | 'expired' | 'idle' | 'surplus' | 'unfit' | 'unrestored' | 'poolClosed'
 
 export interface Connector<C> {
   /**
@@ -26,6 +27,10 @@ export interface Connector<C> {
   destroy(connection: C): void
   /** Judges a connection, from what is known of it without asking the server. */
   condition(connection: C): Condition
+  /** Judges a connection that a borrower gave back: `unclean` when anything must be done before the next. */
+  conditionOnReturn(connection: C): Condition
+  /** Asks the server whether the connection lives. Rejects when it does not, within a time of its own. */
+  check(connection: C): Promise<void>
   /** Brings an unclean connection back to `clean`; rejects when that is not possible. */
   restore(connection: C): Promise<void>
   /** Calls back once, when the connection is lost other than by `close` or `destroy`. */
@@ -56,6 +61,11 @@ export interface PoolSettings {
   readonly maxIdle: number
   readonly reconnectTimeout: number
   readonly numWorkers: number
+  /**
+   * How long a connection may have been idle and still be lent unchecked; `undefined`: however long. One that
+   * goes from a borrower straight to the next is not checked: it was in use a moment ago.
+   */
+  readonly checkIdleAfter: number | undefined
 }
 
 export interface AcquireOptions {

@@ -46,8 +46,11 @@ afterEach(async () => {
   )
   expect(await statesOf(database)).toEqual(['idle'])
   expect(await valueOf(adapter, 'SELECT pg_backend_pid()')).toBe(thePid)
-  expect(watch.warnings).toEqual([])
+  expect(watch.warnings.filter((warning) => !warning.startsWith(LEFT_OPEN))).toEqual([])
 })
+
+/** What the pool warns of, once, when a caller has begun a transaction by hand. */
+const LEFT_OPEN = 'a connection came back in a transaction that nobody ended, begun by: '
 
 async function logged(): Promise<string[]> {
   const rows = await database.query<{ text: string }>('SELECT text FROM log ORDER BY id')

@@ -3,7 +3,7 @@ import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/gl
 import { PoolClosedError, type PoolOptions, PoolTimeoutError, RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { endForgotten, errorOf, pidOf, SUBJECT } from './support.js'
+import { errorOf, pidOf, SUBJECT } from './support.js'
 
 let database: TestDatabase
 const pools: RealPool[] = []
@@ -63,12 +63,10 @@ describe('opening and closing', () => {
   test('close with force ends what is lent', async () => {
     const pool = await openPool()
     const lease = await pool.acquire()
-    const pid = await pidOf(lease.client)
     const running = errorOf(lease.client.query('SELECT pg_sleep(30)'))
     await pool.close({ timeout: '50ms' as const, force: true })
     await running
     await lease.release()
-    await endForgotten(database, pid)
   })
 
   test('the pool grows to maxSize and no further, and never waits for an idle connection', async () => {

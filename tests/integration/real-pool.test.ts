@@ -4,7 +4,7 @@ import type { Client } from 'pg'
 import { type Lease, LeaseError, type PoolOptions, PoolTimeoutError, RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { endForgotten, errorOf, pidOf, statesOf, SUBJECT } from './support.js'
+import { errorOf, pidOf, statesOf, SUBJECT } from './support.js'
 
 let database: TestDatabase
 const pools: RealPool[] = []
@@ -107,30 +107,40 @@ describe('what a borrower leaves behind', () => {
     expect(await pool.use(pidOf)).toBe(pid)
   })
 
-  test('a query that still runs is waited for; the connection is not lent before', async () => {
+  test('a query that still runs is ended on the server, and the connection goes to the next borrower', async () => {
     const pool = await openPool()
     const lease = await pool.acquire()
     const pid = await pidOf(lease.client)
-    const forgotten = lease.client.query('SELECT pg_sleep(0.2)')
+    const forgotten = errorOf(lease.client.query('SELECT pg_sleep(30)'))
     const next = pool.use(async (client) => {
       expect(await statesOf(database)).toEqual(['idle'])
       return pidOf(client)
     })
     await lease.release()
-    await forgotten
+    expect(await forgotten).toMatchObject({ code: '57014' })
     expect(await next).toBe(pid)
   })
 
-  test('a query that runs too long costs the connection, not the next borrower', async () => {
+  test('a transaction with a query that still runs is ended with it', async () => {
     const pool = await openPool()
     const lease = await pool.acquire()
     const pid = await pidOf(lease.client)
-    const forgotten = errorOf(lease.client.query('SELECT pg_sleep(30)'))
-    const next = pool.use(pidOf)
+    await lease.client.query('BEGIN; INSERT INTO t VALUES (1)')
+    const forgotten = errorOf(lease.client.query('INSERT INTO t SELECT 2 FROM pg_sleep(30)'))
     await lease.release()
-    expect(await next).not.toBe(pid)
+    expect(await forgotten).toMatchObject({ code: '57014' })
+    expect(await pool.use(pidOf)).toBe(pid)
+    expect(await database.query('SELECT * FROM t')).toEqual([])
+  })
+
+  test('closing by force ends what runs on the server, too', async () => {
+    const pool = await openPool()
+    const lease = await pool.acquire()
+    const forgotten = errorOf(lease.client.query('SELECT pg_sleep(30)'))
+    await eventually(async () => expect(await statesOf(database)).toEqual(['active']))
+    await pool.close({ timeout: 0, force: true })
     await forgotten
-    await endForgotten(database, pid)
+    await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
   })
 
   test('a COPY that waits for data costs the connection, not the next borrower', async () => {

@@ -47,8 +47,3 @@ export async function pidOf(client: Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   return rows[0]!.pid
 }
-
-/** A server that runs a statement notices that its client has gone only when it has something to tell it. */
-export async function endForgotten(database: TestDatabase, pid: number): Promise<void> {
-  await database.query('SELECT pg_terminate_backend($1, 5000)', [pid])
-}

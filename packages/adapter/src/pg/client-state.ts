@@ -2,6 +2,7 @@
  * What node-postgres knows about one of its clients but does not tell in public: the only file that reads its
  * private fields (pg 8.23).
  */
+import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Client } from 'pg'
 
@@ -9,11 +10,17 @@ interface PrivateClient {
   readonly _queryable: boolean
   readonly _ending: boolean
   readonly _ended: boolean
-  readonly _activeQuery: unknown
+  readonly _activeQuery: { readonly text?: string } | null | undefined
   readonly _queryQueue: readonly unknown[]
   readonly _sentQueryQueue: readonly unknown[]
   readonly readyForQuery: boolean
-  readonly connection: { readonly stream: Socket }
+  readonly processID: number
+  readonly secretKey: number
+  readonly connection: EventEmitter & {
+    readonly stream: Socket
+    parsedStatements: Record<string, string>
+    submittedNamedStatements: Record<string, string>
+  }
   getTransactionStatus(): 'I' | 'T' | 'E' | null
 }
 
@@ -44,4 +51,34 @@ export function isBusy(client: Client): boolean {
 /** The status in the last ReadyForQuery: idle, in a transaction, in a failed transaction. */
 export function transactionStatus(client: Client): 'I' | 'T' | 'E' | null {
   return privateOf(client).getTransactionStatus()
+}
+
+/** Calls back for each statement that the server completes: its command tag, and the text that it was part of. */
+export function onStatementComplete(client: Client, listener: (tag: string, text: string) => void): void {
+  const pg = privateOf(client)
+  pg.connection.on('commandComplete', ({ text: tag }: { text: string }) => {
+    listener(tag, pg._activeQuery?.text ?? '')
+  })
+}
+
+/** Calls back for each setting that the server reports (PostgreSQL manual 54.2.7, asynchronous operations). */
+export function onSettingReported(client: Client, listener: (name: string, value: string) => void): void {
+  privateOf(client).connection.on(
+    'parameterStatus',
+    ({ parameterName, parameterValue }: { parameterName: string; parameterValue: string }) =>
+      listener(parameterName, parameterValue),
+  )
+}
+
+/** The server has forgotten all prepared statements; node-postgres must forget them too. */
+export function forgetStatements(client: Client): void {
+  const { connection } = privateOf(client)
+  connection.parsedStatements = {}
+  connection.submittedNamedStatements = {}
+}
+
+/** What the server gave the session to be cancelled by. */
+export function backendKeyOf(client: Client): { processId: number; secretKey: number } {
+  const { processID, secretKey } = privateOf(client)
+  return { processId: processID, secretKey }
 }

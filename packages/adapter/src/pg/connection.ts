@@ -6,7 +6,16 @@ import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg'
 import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
-import { isBusy, isUsable, socketOf, transactionStatus } from './client-state.js'
+import {
+  forgetStatements,
+  isBusy,
+  isUsable,
+  onSettingReported,
+  onStatementComplete,
+  socketOf,
+  transactionStatus,
+} from './client-state.js'
+import { beginsTransaction, changesSession, ReportedSettings } from './session-state.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
 const SETTLE_MS = 1_000
@@ -25,6 +34,10 @@ export class PgConnection {
   #isClosing = false
   #onLost: ((error: Error) => void) | undefined
   readonly #ended: Promise<void>
+  /** Whether a statement may have changed the session since it was made or cleaned. */
+  #isChanged = false
+  readonly #settings = new ReportedSettings()
+  #transactionText: string | undefined
 
   constructor(client: Client, clock: Clock) {
     this.client = client
@@ -37,6 +50,26 @@ export class PgConnection {
         resolve()
       })
     })
+    onSettingReported(client, (name, value) => this.#settings.report(name, value))
+    onStatementComplete(client, (tag, text) => {
+      if (beginsTransaction(tag)) this.#transactionText = text
+      if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
+    })
+  }
+
+  /** As it is now, the session is as it should be for a borrower. */
+  markClean(): void {
+    this.#isChanged = false
+    this.#settings.seal()
+  }
+
+  /** The statement that began the transaction which is open, as far as one is. */
+  get openTransaction(): string | undefined {
+    return transactionStatus(this.client) === 'I' ? undefined : this.#transactionText
+  }
+
+  get isBusy(): boolean {
+    return isBusy(this.client)
   }
 
   /** Calls back once when the connection is lost; soon, when it is lost already. */
@@ -48,7 +81,8 @@ export class PgConnection {
 
   get condition(): Condition {
     if (this.#lost !== undefined || !isUsable(this.client)) return 'broken'
-    return isBusy(this.client) || transactionStatus(this.client) !== 'I' ? 'unclean' : 'clean'
+    if (isBusy(this.client) || transactionStatus(this.client) !== 'I') return 'unclean'
+    return this.isChanged ? 'unclean' : 'clean'
   }
 
   /**
@@ -70,14 +104,29 @@ export class PgConnection {
     await this.query({ text, rowMode: 'array' })
   }
 
-  /** Ends what a borrower left behind; rejects when the connection cannot be made clean. */
-  async restore(): Promise<void> {
+  /** Ends the statement and the transaction that a borrower left behind; rejects when they do not end. */
+  async endWork(): Promise<void> {
     if (isBusy(this.client) && !(await this.#isReady())) throw new Error('the connection is still busy')
-    if (transactionStatus(this.client) !== 'I') {
-      const isRolledBack = await this.#within(SETTLE_MS, this.script('ROLLBACK'))
-      if (!isRolledBack) throw new Error('the transaction left open could not be rolled back')
+    if (transactionStatus(this.client) === 'I') return
+    if (!(await this.#within(SETTLE_MS, this.script('ROLLBACK')))) {
+      throw new Error('the transaction left open could not be rolled back')
     }
-    if (this.condition !== 'clean') throw new Error('the connection did not come clean')
+  }
+
+  /** Whether a borrower may have left something in the session that the next one would meet. */
+  get isChanged(): boolean {
+    return this.#isChanged || !this.#settings.areInitial
+  }
+
+  /** Makes the session as it was when it began (PostgreSQL manual, DISCARD ALL). */
+  async discardSession(): Promise<void> {
+    this.client.removeAllListeners('notification')
+    this.client.removeAllListeners('notice')
+    if (!(await this.#within(SETTLE_MS, this.script('DISCARD ALL')))) {
+      throw new Error('what was left in the session could not be discarded')
+    }
+    forgetStatements(this.client)
+    this.#isChanged = false
   }
 
   /** Asks the server for nothing, to hear whether it is there; rejects when it is not, in time. */
@@ -90,15 +139,19 @@ export class PgConnection {
   /** Runs a hook of the user's that must leave the connection as clean as it found it. */
   async runHook(name: string, hook: ConnectionHook, limitMs: number): Promise<void> {
     let failure: unknown
-    const done = Promise.resolve(hook(this.client)).catch((error: unknown) => {
-      failure = error
-      throw error
-    })
+    const done = Promise.resolve()
+      .then(() => hook(this.client))
+      .catch((error: unknown) => {
+        failure = error
+        throw error
+      })
     if (!(await this.#within(limitMs, done))) {
       const what = failure === undefined ? 'took too long' : `failed: ${messageOf(failure)}`
       throw new Error(`the ${name} hook ${what}`, { cause: failure })
     }
     if (isBusy(this.client)) await this.#isReady()
+    // What a hook leaves in the session is meant to be there.
+    this.markClean()
     if (this.condition !== 'clean') {
       throw new Error(`the ${name} hook left the connection ${this.#describe()}: it must end what it begins`)
     }

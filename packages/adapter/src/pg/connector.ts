@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { ConnectionHooks } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition, ConnectFailure, Connector } from '../pool/types.js'
+import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
 import { explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig } from './connection-config.js'
@@ -22,6 +23,7 @@ export class PgConnector implements Connector<PgConnection> {
   readonly #config: ConnectionConfig
   readonly #options: ConnectorOptions
   readonly #clock: Clock
+  #hasWarned = false
 
   constructor(config: ConnectionConfig, options: ConnectorOptions, clock: Clock) {
     this.#config = config
@@ -36,13 +38,13 @@ export class PgConnector implements Connector<PgConnection> {
     const giveUp = (error: Error): void => void socketOf(client).destroy(error)
     const onAbort = (): void => giveUp(new Error('the pool was closed'))
     signal.addEventListener('abort', onAbort, { once: true })
-    const { limitMs, configure } = this.#options
+    const { limitMs } = this.#options
     const timer = Number.isFinite(limitMs)
       ? this.#clock.setTimer(limitMs, () => giveUp(this.#timeoutError()), { keepAlive: true })
       : undefined
     try {
       await client.connect()
-      if (configure !== undefined) await connection.runHook('configure', configure, this.#hookLimitMs)
+      await this.#configure(connection)
     } catch (error) {
       // A server that said no may leave the socket open.
       connection.destroy()
@@ -54,11 +56,14 @@ export class PgConnector implements Connector<PgConnection> {
     return connection
   }
 
-  close(connection: PgConnection): Promise<void> {
-    return connection.close()
+  async close(connection: PgConnection): Promise<void> {
+    // Else the server would go on with it: it notices that its client has gone only when it has something to say.
+    if (connection.isBusy && connection.condition !== 'broken') await this.#cancel(connection)
+    await connection.close()
   }
 
   destroy(connection: PgConnection): void {
+    if (connection.isBusy && connection.condition !== 'broken') void this.#cancel(connection)
     connection.destroy()
   }
 
@@ -73,9 +78,42 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   async restore(connection: PgConnection): Promise<void> {
-    await connection.restore()
+    if (connection.isBusy) await this.#cancel(connection)
+    this.#warnOfTransaction(connection)
+    await connection.endWork()
+    if (connection.isChanged) {
+      await connection.discardSession()
+      await this.#configure(connection)
+    }
     const { reset } = this.#options
     if (reset !== undefined) await connection.runHook('reset', reset, this.#hookLimitMs)
+    if (connection.condition !== 'clean') throw new Error('the connection did not come clean')
+  }
+
+  async #configure(connection: PgConnection): Promise<void> {
+    const { configure } = this.#options
+    if (configure !== undefined) await connection.runHook('configure', configure, this.#hookLimitMs)
+    else if (!connection.isChanged) connection.markClean()
+  }
+
+  /** Once, because a program that forgets to end one transaction mostly forgets them all. */
+  #warnOfTransaction(connection: PgConnection): void {
+    const { openTransaction } = connection
+    if (openTransaction === undefined || this.#hasWarned) return
+    this.#hasWarned = true
+    process.emitWarning(
+      `a connection came back in a transaction that nobody ended, begun by: ${excerpt(openTransaction)}`,
+      {
+        code: 'REAL_POOL_OPEN_TRANSACTION',
+        detail: 'It was rolled back. Use $transaction, or end what you begin.',
+      },
+    )
+  }
+
+  #cancel(connection: PgConnection): Promise<void> {
+    const { client } = connection
+    const wire = new pg.Connection({ ssl: client.ssl }) as unknown as CancelWire
+    return requestCancel(wire, client, this.#clock)
   }
 
   check(connection: PgConnection): Promise<void> {
@@ -109,4 +147,11 @@ export class PgConnector implements Connector<PgConnection> {
     const message = `no connection within ${this.#options.limitMs} ms (connectTimeout)`
     return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
   }
+}
+
+const LONGEST_EXCERPT = 200
+
+function excerpt(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  return line.length > LONGEST_EXCERPT ? `${line.slice(0, LONGEST_EXCERPT)} …` : line
 }

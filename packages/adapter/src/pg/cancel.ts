@@ -1,0 +1,44 @@
+/**
+ * Asks the server to end the statement that a connection is running, over a connection of its own (PostgreSQL
+ * manual 54.2.9, canceling requests in progress), by the same transport and TLS as the one it is about.
+ */
+import type { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { Client } from 'pg'
+import type { Clock } from '../pool/clock.js'
+import { backendKeyOf } from './client-state.js'
+
+/** How long the server may take to take note. */
+const CANCEL_MS = 2_000
+
+/** What is used here of node-postgres' own `Connection`. */
+export interface CancelWire extends EventEmitter {
+  readonly stream: Duplex
+  connect(portOrPath: number | string, host?: string): void
+  requestSsl(): void
+  cancel(processId: number, secretKey: number): void
+}
+
+/**
+ * Resolves when the server has taken note: only then can nothing that is sent later be hit. Never rejects;
+ * whether the statement did end is for the caller to see.
+ */
+export function requestCancel(wire: CancelWire, client: Client, clock: Clock): Promise<void> {
+  const { processId, secretKey } = backendKeyOf(client)
+  const { host, port, ssl } = client
+  return new Promise((resolve) => {
+    const end = (): void => {
+      timer.cancel()
+      wire.stream.destroy()
+      resolve()
+    }
+    const timer = clock.setTimer(CANCEL_MS, end, { keepAlive: true })
+    wire.on('error', end)
+    // The server answers by closing the connection.
+    wire.once('end', end)
+    wire.once(ssl ? 'sslconnect' : 'connect', () => wire.cancel(processId, secretKey))
+    if (ssl) wire.once('connect', () => wire.requestSsl())
+    if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}`)
+    else wire.connect(port, host)
+  })
+}

@@ -1,0 +1,58 @@
+/**
+ * Whether a session still is as it was when it was made: told by the command tag of each statement, by its
+ * text where the tag is not enough, and by the settings that the server reports. What a function sets out of
+ * sight, and the server does not report, is not seen.
+ */
+
+/** Statements that always leave something in the session (PostgreSQL manual, SQL commands). */
+const TELLING_TAGS: ReadonlySet<string> = new Set(['LISTEN', 'PREPARE', 'LOAD'])
+
+/** A setting for the session. `SET LOCAL`, `SET TRANSACTION` and `SET CONSTRAINTS` end with the transaction. */
+const SESSION_SETTING = /\bset\s+(?!local\b|transaction\b|constraints\b)/i
+const HELD_CURSOR = /\bwith\s+hold\b/i
+// Not just the word: a column may be called `temp`.
+const CREATE_TEMPORARY =
+  /\bcreate\s+(?:or\s+replace\s+)?(?:(?:global|local)\s+)?temp(?:orary)?\b|\bpg_temp\s*\./i
+const INTO_TEMPORARY = /\binto\s+temp(?:orary)?\b/i
+/** Locks of the session, and settings that are not said to be local. */
+const TELLING_CALL = /\bpg_(?:try_)?advisory_lock|\bset_config\s*\((?![^)]*,\s*true\s*\))/i
+
+/** Whether a statement that the server answered with this command tag may have changed the session. */
+export function changesSession(tag: string, text: string): boolean {
+  // The hot path first: what Prisma generates is answered with one of these.
+  if (tag.startsWith('SELECT')) return TELLING_CALL.test(text) || INTO_TEMPORARY.test(text)
+  if (tag.startsWith('INSERT') || tag.startsWith('UPDATE') || tag.startsWith('DELETE')) return false
+  if (TELLING_TAGS.has(tag)) return true
+  if (tag === 'SET') return SESSION_SETTING.test(text)
+  if (tag === 'DECLARE CURSOR') return HELD_CURSOR.test(text)
+  return tag.startsWith('CREATE') && CREATE_TEMPORARY.test(text)
+}
+
+/** Begins a transaction that stays open. */
+export function beginsTransaction(tag: string): boolean {
+  return tag === 'BEGIN' || tag === 'START TRANSACTION'
+}
+
+/** The settings that the server reports, and which of them differ from those that the session began with. */
+export class ReportedSettings {
+  readonly #initial = new Map<string, string>()
+  readonly #changed = new Set<string>()
+  #isInitial = true
+
+  get areInitial(): boolean {
+    return this.#changed.size === 0
+  }
+
+  report(name: string, value: string): void {
+    // Says what the server is, not what the session has set.
+    if (name === 'in_hot_standby') return
+    if (this.#isInitial) this.#initial.set(name, value)
+    else if (this.#initial.get(name) === value) this.#changed.delete(name)
+    else this.#changed.add(name)
+  }
+
+  /** From now on, what is reported is a change. */
+  seal(): void {
+    this.#isInitial = false
+  }
+}

@@ -79,10 +79,14 @@ export default tseslint.config(
     '^(?!\\./[^/]+\\.js$)',
     'pool/ imports nothing but itself: it knows neither Prisma nor PostgreSQL.',
   ),
-  forbidImports('pg', '^(\\.\\./(adapter|convert)/|@prisma/)', 'pg/ knows nothing of Prisma.'),
+  forbidImports(
+    'pg',
+    '^(\\.\\./(adapter|convert)/|\\.\\./index\\.js$|@prisma/)',
+    'pg/ knows nothing of Prisma.',
+  ),
   forbidImports(
     'convert',
-    '^(\\.\\./(adapter|pg)/|\\.\\./pool/(?!errors\\.js)|pg$)',
+    '^(?!\\./[^/]+\\.js$|\\.\\./pool/errors\\.js$|@prisma/driver-adapter-utils$|postgres-array$|node:)',
     'convert/ is pure tables and functions.',
   ),
   {

@@ -37,7 +37,8 @@ export function run(command, args, { quiet = false } = {}) {
     const output = []
     child.stdout?.on('data', (chunk) => output.push(chunk))
     child.stderr?.on('data', (chunk) => output.push(chunk))
-    const ignore = () => {}
+    let isInterrupted = false
+    const ignore = () => (isInterrupted = true)
     const forward = (signal) => child.kill(signal)
     process.on('SIGINT', ignore)
     for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, forward)
@@ -51,7 +52,7 @@ export function run(command, args, { quiet = false } = {}) {
     })
     child.on('close', (code, signal) => {
       settle()
-      if (code !== 0 && quiet) process.stderr.write(Buffer.concat(output))
+      if (code !== 0 && quiet && !isInterrupted) process.stderr.write(Buffer.concat(output))
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
     })
   })

@@ -64,6 +64,29 @@ describe('connections lost while idle', () => {
     expect(lostInUse).toEqual([])
   })
 
+  test.each(['statements', 'transactions'])(
+    'calls that come before anybody has heard of it: no %s fails',
+    async (what) => {
+      const call = () =>
+        what === 'statements' ? prisma.user.count() : prisma.$transaction((tx) => tx.user.count())
+      for (let round = 0; round < 20; round++) {
+        await Promise.all(Array.from({ length: 6 }, call))
+        const pidsBefore = (await world.database.backends(SUBJECT)).map(({ pid }) => pid)
+        // Resolves when the signals are sent: the calls find connections that seem to live, die or are dead.
+        await world.database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) pid', [
+          pidsBefore,
+        ])
+        const results = await Promise.allSettled(Array.from({ length: 50 }, call))
+        expect(results.filter(({ status }) => status === 'rejected')).toEqual([])
+        await eventually(async () => {
+          const pids = (await world.database.backends(SUBJECT)).map(({ pid }) => pid)
+          expect(pids).toHaveLength(3)
+          expect(pids.filter((pid) => pidsBefore.includes(pid))).toEqual([])
+        })
+      }
+    },
+  )
+
   test('again and again, with calls all the while: every failure is one of a call that was running', async () => {
     let isOver = false
     const caller = async () => {
@@ -93,7 +116,25 @@ describe('a connection lost in use', () => {
     expect(lostInUse).toHaveLength(1)
   })
 
-  test('fails a call of the client with P1017', async () => {
+  test('fails a call of the client with P1017, and does not run it again: it may have run', async () => {
+    const { id } = await prisma.user.create({ data: { email: 'x@x' } })
+    const lock = gate()
+    const locked = gate()
+    const holder = prisma.$transaction(async (tx) => {
+      await tx.user.update({ where: { id }, data: { balance: 1 } })
+      locked.open()
+      await lock.opened
+    })
+    await locked.opened
+    const running = knownErrorOf(prisma.user.update({ where: { id }, data: { balance: { increment: 5 } } }))
+    await eventually(async () => expect(await terminate(`wait_event_type = 'Lock'`)).toBe(1))
+    expect((await running).code).toBe('P1017')
+    lock.open()
+    await holder
+    expect(await world.database.query('SELECT "balance" FROM "User"')).toEqual([{ balance: 1 }])
+  })
+
+  test('does not fail a call that the server had not begun with: it runs on another connection', async () => {
     const lock = gate()
     const locked = gate()
     const holder = prisma.$transaction(async (tx) => {
@@ -102,12 +143,13 @@ describe('a connection lost in use', () => {
       await lock.opened
     })
     await locked.opened
-    const running = knownErrorOf(prisma.user.count())
+    // A table that is locked is waited for while the statement is parsed.
+    const running = prisma.user.count().then((count) => count) // Begins at once: a promise of Prisma waits for `then`.
     await eventually(async () => expect(await terminate(`wait_event_type = 'Lock'`)).toBe(1))
-    expect((await running).code).toBe('P1017')
     lock.open()
     await holder
-    expect(await prisma.user.count()).toBe(0)
+    expect(await running).toBe(0)
+    expect(lostInUse).toHaveLength(1)
   })
 
   test('fails the transaction, between two of its statements', async () => {

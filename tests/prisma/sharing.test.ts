@@ -125,3 +125,30 @@ test('two adapters are two pools', async () => {
   expect(pids.size).toBe(2)
   expect(adapters[0]!.pool.getStats().name).not.toBe(adapters[1]!.pool.getStats().name)
 })
+
+test('a client that comes while the last one goes finds no more than maxSize connections on the server', async () => {
+  const { adapter, prisma: one } = world.open({ maxSize: 2 })
+  const two = world.share(adapter)
+  await one.$connect()
+  const running = [1, 2].map(() => one.$queryRaw`SELECT 1 FROM pg_sleep(0.5)`)
+  await eventually(async () => expect((await world.database.backends(SUBJECT)).length).toBe(2))
+  const gone = one.$disconnect()
+  let most = 0
+  const calls = Promise.all([1, 2, 3, 4].map(() => pidOf(two)))
+  const isDone = calls.then(() => true)
+  while (!(await Promise.race([isDone, backends().then((now) => ((most = Math.max(most, now)), false))])));
+  expect(most).toBe(2)
+  expect((await Promise.allSettled(running)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  await gone
+  await two.$disconnect()
+  await allGone()
+})
+
+test('after the pool was closed for good, a client is told so', async () => {
+  const { adapter, prisma } = world.open({ maxSize: 1 })
+  await pidOf(prisma)
+  await adapter.pool.close()
+  expect(await errorOf(prisma.user.count())).toMatchObject({ code: 'P1017' })
+  await prisma.$disconnect()
+  expect(await errorOf(prisma.$connect())).toMatchObject({ cause: { kind: 'ConnectionClosed' } })
+})

@@ -26,6 +26,12 @@ async function ofOurOwn(): Promise<string> {
 }
 
 async function answering(url: string): Promise<string> {
+  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol)) {
+    return giveUp(
+      'DATABASE_URL is not a PostgreSQL URL: it must look like postgresql://user:password@host:5432/database; ' +
+        'characters such as @ : / # % in the user or password must be percent-encoded.',
+    )
+  }
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
   try {
     await client.connect()

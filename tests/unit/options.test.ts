@@ -104,14 +104,29 @@ describe('durations', () => {
 
 describe('bad input', () => {
   test('all problems are in one message', () => {
-    const message = problems({ ...HOST, hots: 'x', pool: { timeout: 10, maxSize: 2.5, minSiz: 1 } })
+    const pool = { timeout: 10, minSize: 5, maxSize: 2.5, minSiz: 1, foo: 2, checkidleafter: '1s' }
+    const message = problems({ ...HOST, hots: 'x', timeout: 3, password: 5, pool })
     expect(message.split('\n')).toEqual([
       'the options are not valid:',
-      expect.stringContaining('`pool.maxSize` (2.5) must be a whole number, 1 or more'),
-      expect.stringContaining('`pool.timeout` (10) is 10 milliseconds as written'),
+      '- `password` must be a string, or a function that returns one',
+      '- `pool.maxSize` (2.5) must be a whole number, 1 or more',
+      "- `pool.timeout` (10) is 10 milliseconds as written: write '10s' or '10ms'",
       '- `pool.minSiz` is not an option: did you mean `pool.minSize`?',
+      expect.stringMatching(/^- `pool.foo` is not an option; there are: name, minSize, maxSize/),
+      '- `pool.checkidleafter` is not an option: did you mean `pool.checkIdleAfter`?',
+      '- `pool` has a maxSize (2.5) below its minSize (5)',
       '- `hots` is not an option: did you mean `host`?',
+      '- `timeout` is not an option here: write it inside `pool`',
     ])
+  })
+
+  test.each([
+    [{ statement_timeout: '30s' }, "`statement_timeout` ('30s') must be a number of milliseconds"],
+    [{ application_name: 5 }, '`application_name` (5) must be a string'],
+    [{ ssl: 'require' }, '`ssl` must be true, false or an object of TLS options'],
+    [{ keepAlive: 'yes' }, "`keepAlive` ('yes') must be true or false"],
+  ])('connection fields %j are refused', (fields, expected) => {
+    expect(problems({ ...HOST, ...fields })).toBe(`the options are not valid: ${expected}`)
   })
 
   test.each([
@@ -134,6 +149,7 @@ describe('bad input', () => {
   })
 
   test('what is not an object of options is refused', () => {
+    expect(problems(null)).toContain('the options must be a URL or an object, not null')
     expect(problems(undefined)).toContain('the options must be a URL or an object, not undefined')
     expect(problems({ ...HOST, pool: 5 })).toContain(
       '`pool` must be true or an object of pool options, not 5',

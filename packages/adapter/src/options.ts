@@ -2,10 +2,10 @@
  * Every option: its type, its default, and one schema that checks it. Resolving is pure: no environment, no
  * connection. All problems are reported at once, each with the option's name, the value and the fix.
  */
-import { closest, distance } from 'fastest-levenshtein'
 import ms, { type StringValue } from 'ms'
 import type { Client, ClientConfig } from 'pg'
 import * as v from 'valibot'
+import { NOT_AN_OPTION, problemsMessage } from './option-problems.js'
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
 import type { PoolSettings } from './pool/types.js'
@@ -73,9 +73,27 @@ export interface PoolOptions {
 export type ConnectionHook = (client: Client) => Promise<unknown> | void
 
 /** The connection fields of node-postgres, in its meaning; those given win over the URL. */
-export type ConnectionOptions = {
-  [K in (typeof CONNECTION_KEYS)[number]]?: ClientConfig[K] | undefined
-}
+export type ConnectionOptions = { [K in ConnectionKey]?: ClientConfig[K] | undefined }
+
+type ConnectionKey =
+  | 'connectionString'
+  | 'host'
+  | 'port'
+  | 'database'
+  | 'user'
+  | 'password'
+  | 'ssl'
+  | 'application_name'
+  | 'fallback_application_name'
+  | 'options'
+  | 'statement_timeout'
+  | 'lock_timeout'
+  | 'idle_in_transaction_session_timeout'
+  | 'query_timeout'
+  | 'client_encoding'
+  | 'keepAlive'
+  | 'keepAliveInitialDelayMillis'
+  | 'stream'
 
 /** What `new RealPool(…)` takes. */
 export interface RealPoolOptions extends ConnectionOptions {
@@ -95,30 +113,6 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
   /** Told of every connection that is lost while a query or a transaction uses it. */
   onConnectionError?: ((error: Error) => void) | undefined
 }
-
-const CONNECTION_KEYS = [
-  'connectionString',
-  'host',
-  'port',
-  'database',
-  'user',
-  'password',
-  'ssl',
-  'application_name',
-  'fallback_application_name',
-  'options',
-  'statement_timeout',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-  'query_timeout',
-  'client_encoding',
-  'keepAlive',
-  'keepAliveInitialDelayMillis',
-  'stream',
-] as const satisfies readonly (keyof ClientConfig)[]
-
-/** Never printed: they may hold secrets. */
-const SECRET_KEYS: ReadonlySet<string> = new Set(['connectionString', 'password', 'ssl', 'stream'])
 
 const DURATION = /^(?:\d+|\d*\.\d+)(?:ms|s|m|h|d)$/
 const LONGEST_SUSPECT_MS = 999
@@ -172,29 +166,93 @@ const poolEntries = {
   onReconnectFailed: v.optional(callback<(pool: RealPool) => void>()),
 }
 
+/** An object with these options and no others; each that it has beyond them is a problem of its own. */
+function onlyOptions<const E extends v.ObjectEntries>(entries: E) {
+  return v.pipe(
+    v.looseObject(entries),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (typeof dataset.value !== 'object' || dataset.value === null) return
+      const input = dataset.value as Record<string, unknown>
+      for (const key of Object.keys(input)) {
+        if (Object.hasOwn(entries, key)) continue
+        const path = { type: 'object', origin: 'key', input, key, value: input[key] } as const
+        addIssue({ message: NOT_AN_OPTION, path: [path] })
+      }
+    }),
+  )
+}
+
 const poolSchema = v.pipe(
-  v.strictObject(poolEntries),
+  onlyOptions(poolEntries),
   v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return
+    // Also beside other problems, as far as the sizes themselves are numbers.
+    if (typeof dataset.value !== 'object' || dataset.value === null) return
     const { minSize, maxSize } = sizesOf(dataset.value)
+    if (typeof minSize !== 'number' || typeof maxSize !== 'number') return
     if (maxSize < minSize) addIssue({ message: `has a maxSize (${maxSize}) below its minSize (${minSize})` })
   }),
 )
+
+interface Sizes {
+  minSize?: number | undefined
+  maxSize?: number | undefined
+}
 
 const DEFAULT_MIN_SIZE = 2
 const DEFAULT_MAX_SIZE = 10
 
 /** Where only one of the two sizes is given, the other's default gives way to it. */
-function sizesOf({ minSize, maxSize }: { minSize?: number | undefined; maxSize?: number | undefined }) {
+function sizesOf({ minSize, maxSize }: Sizes) {
   return {
     minSize: minSize ?? Math.min(DEFAULT_MIN_SIZE, maxSize ?? DEFAULT_MIN_SIZE),
     maxSize: maxSize ?? Math.max(DEFAULT_MAX_SIZE, minSize ?? 0),
   }
 }
 
-const connectionEntries = Object.fromEntries(
-  CONNECTION_KEYS.map((key) => [key, v.optional(v.unknown())]),
-) as Record<(typeof CONNECTION_KEYS)[number], v.OptionalSchema<v.UnknownSchema, undefined>>
+const text = () => v.optional(v.string('must be a string'))
+const milliseconds = () =>
+  v.optional(v.union([wholeNumber(0), v.literal(false)], 'must be a number of milliseconds'))
+
+const connectionEntries = {
+  connectionString: v.optional(
+    v.string('must be a string: the URL of the database, for example from DATABASE_URL'),
+  ),
+  host: text(),
+  port: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.check(
+        (value) => Number.isInteger(value) && value > 0 && value < 65_536,
+        'must be a port from 1 to 65535',
+      ),
+    ),
+  ),
+  database: text(),
+  user: text(),
+  password: v.optional(
+    v.custom<string | (() => string | Promise<string>)>(
+      (value) => typeof value === 'string' || typeof value === 'function',
+      'must be a string, or a function that returns one',
+    ),
+  ),
+  ssl: v.optional(
+    v.custom<ClientConfig['ssl']>(
+      (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
+      'must be true, false or an object of TLS options',
+    ),
+  ),
+  application_name: text(),
+  fallback_application_name: text(),
+  options: text(),
+  statement_timeout: milliseconds(),
+  lock_timeout: milliseconds(),
+  idle_in_transaction_session_timeout: milliseconds(),
+  query_timeout: milliseconds(),
+  client_encoding: text(),
+  keepAlive: v.optional(v.boolean('must be true or false')),
+  keepAliveInitialDelayMillis: v.optional(wholeNumber(0)),
+  stream: v.optional(v.unknown()),
+} satisfies Record<ConnectionKey, v.GenericSchema<unknown, unknown>>
 
 const poolOption = v.optional(
   v.pipe(
@@ -207,32 +265,19 @@ const poolOption = v.optional(
 
 const realPoolEntries = {
   ...connectionEntries,
-  connectionString: v.optional(
-    v.string('must be a string: the URL of the database, for example from DATABASE_URL'),
-  ),
-  port: v.optional(
-    v.pipe(
-      v.number('must be a number'),
-      v.check(
-        (value) => Number.isInteger(value) && value > 0 && value < 65_536,
-        'must be a port from 1 to 65535',
-      ),
-    ),
-  ),
-  host: v.optional(v.string('must be a string')),
-  database: v.optional(v.string('must be a string')),
-  user: v.optional(v.string('must be a string')),
   schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
   pool: poolOption,
 }
-
-const realPoolSchema = v.strictObject(realPoolEntries)
 const adapterEntries = {
   ...realPoolEntries,
   onPoolError: v.optional(callback<(error: Error) => void>()),
   onConnectionError: v.optional(callback<(error: Error) => void>()),
 }
-const adapterSchema = v.strictObject(adapterEntries)
+
+const realPoolSchema = onlyOptions(realPoolEntries)
+const adapterSchema = onlyOptions(adapterEntries)
+
+const KNOWN = { top: Object.keys(adapterEntries), pool: Object.keys(poolEntries) }
 
 /** The user's code that runs on connections. */
 export interface ConnectionHooks {
@@ -265,8 +310,8 @@ export function resolveAdapterOptions(options: string | RealPoolAdapterOptions):
 function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapterSchema): ResolvedOptions {
   const input = typeof options === 'string' ? { connectionString: options } : options
   const result = v.safeParse(schema, input)
-  if (!result.success) throw new OptionsError(problemsMessage(result.issues))
-  const output: v.InferOutput<typeof adapterSchema> = result.output
+  if (!result.success) throw new OptionsError(problemsMessage(result.issues, KNOWN))
+  const output = result.output as v.InferOutput<v.ObjectSchema<typeof adapterEntries, undefined>>
   const { schema: schemaName, pool, onPoolError, onConnectionError, ...connection } = output
   const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...settings } = pool
   return {
@@ -299,14 +344,14 @@ export function parseSizes(
 ): { minSize: number; maxSize: number } {
   const given = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined))
   const result = v.safeParse(poolSchema, { ...current, ...given })
-  if (!result.success) throw new OptionsError(problemsMessage(result.issues))
+  if (!result.success) throw new OptionsError(problemsMessage(result.issues, KNOWN))
   return sizesOf(result.output)
 }
 
 /** The milliseconds of a duration that a method was given. */
 export function parseDuration(name: string, value: Duration): number {
   const result = v.safeParse(v.object({ [name]: duration }), { [name]: value })
-  if (!result.success) throw new OptionsError(problemsMessage(result.issues))
+  if (!result.success) throw new OptionsError(problemsMessage(result.issues, KNOWN))
   return result.output[name] as number
 }
 
@@ -315,62 +360,4 @@ let poolsNamed = 0
 function nextPoolName(): string {
   poolsNamed++
   return `pool-${poolsNamed}`
-}
-
-// --- Messages ---
-
-type Issue = v.BaseIssue<unknown>
-
-function problemsMessage(issues: readonly Issue[]): string {
-  const problems = issues.map(describeProblem)
-  if (problems.length === 1) return `the options are not valid: ${problems[0] as string}`
-  return `the options are not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`
-}
-
-function describeProblem(issue: Issue): string {
-  const path = v.getDotPath(issue) ?? ''
-  if (issue.type === 'strict_object') {
-    if (issue.expected === 'never') return describeUnknown(path)
-    const what = path === '' ? 'the options' : `\`${path}\``
-    return `${what} must be ${path === 'pool' ? 'true or an object of pool options' : 'a URL or an object'}, not ${print(issue.input)}`
-  }
-  const isSecret = SECRET_KEYS.has(path)
-  const isObject = typeof issue.input === 'object'
-  return `\`${path}\`${isSecret || isObject ? '' : ` (${print(issue.input)})`} ${issue.message}`
-}
-
-/** What other pools call it. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  max: 'pool.maxSize',
-  min: 'pool.minSize',
-  poolSize: 'pool.maxSize',
-  size: 'pool.maxSize',
-  connection_limit: 'pool.maxSize',
-  pool_timeout: 'pool.timeout',
-  acquireTimeout: 'pool.timeout',
-  connectionTimeoutMillis: 'pool.timeout (waiting for a connection) or pool.connectTimeout (making one)',
-  connect_timeout: 'pool.connectTimeout',
-  idleTimeoutMillis: 'pool.maxIdle',
-  maxLifetimeSeconds: 'pool.maxLifetime',
-  url: 'connectionString',
-  username: 'user',
-}
-
-function describeUnknown(path: string): string {
-  const isPoolOption = path.startsWith('pool.')
-  const known = Object.keys(isPoolOption ? poolEntries : adapterEntries)
-  const name = isPoolOption ? path.slice('pool.'.length) : path
-  const otherName = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
-  if (otherName !== undefined) return `\`${path}\` is not an option: it is called ${otherName} here`
-  const guess = closest(name, known)
-  if (distance(name, guess) <= Math.max(2, name.length / 3)) {
-    return `\`${path}\` is not an option: did you mean \`${isPoolOption ? 'pool.' : ''}${guess}\`?`
-  }
-  if (!isPoolOption && name in poolEntries)
-    return `\`${path}\` is not an option here: write it inside \`pool\``
-  return `\`${path}\` is not an option; there are: ${known.join(', ')}`
-}
-
-function print(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value)
 }

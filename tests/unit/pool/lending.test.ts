@@ -125,6 +125,14 @@ describe('waiting', () => {
     await lease.release()
   })
 
+  test('a request that does not wait gets none, but makes the pool grow for the next', async () => {
+    const { pool, connector } = await openPool({ minSize: 0, maxSize: 2 })
+    expect(await codeOf(pool.acquire({ timeout: 0 }))).toBe('POOL_TIMEOUT')
+    await settle()
+    await pool.acquire({ timeout: 0 })
+    expect(connector.opened).toHaveLength(1)
+  })
+
   test('an endless timeout waits, and keeps the process alive', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1, timeout: Infinity })
     const holder = await rig.pool.acquire()

@@ -284,3 +284,57 @@ describe('closing', () => {
     expect(rig.connector.attempts).toEqual([])
   })
 })
+
+describe('suspending', () => {
+  test('closes the pool, and it can be opened again', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2, maxIdle: MINUTE, maxLifetime: HOUR })
+    await rig.pool.suspend()
+    expect(rig.connector.alive).toEqual([])
+    expect(rig.clock.timers.all).toBe(0)
+    await expect(rig.pool.acquire()).rejects.toMatchObject({ code: 'POOL_CLOSED' })
+    rig.pool.open()
+    await settle()
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2, connectionsNum: 4 })
+    await rig.clock.advance(HOUR)
+    expect(rig.connector.opened).toHaveLength(6)
+    await expectNothingLeft(rig)
+  })
+
+  test('connections that are still lent count when it opens again, and are replaced when they come back', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    const leases = await acquireAll(rig, 2)
+    const suspended = track(rig.clock, rig.pool.suspend())
+    await settle()
+    rig.pool.open()
+    const waiting = track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(SECOND)
+    expect([suspended.state, waiting.state]).toEqual(['fulfilled', 'pending'])
+    expect(rig.connector.alive).toHaveLength(2)
+    for (const lease of leases) await lease.release()
+    await settle()
+    expect(waiting.value?.connection.id).toBe(3)
+    expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false])
+    expect(rig.connector.mostAliveAtOnce).toBe(2)
+  })
+
+  test('what was being opened is given up, and opened anew when the pool opens again', async () => {
+    const rig = await openPool({ minSize: 0, maxSize: 1 })
+    rig.connector.openMs = undefined
+    const turnedAway = track(rig.clock, rig.pool.acquire())
+    await settle()
+    await rig.pool.suspend()
+    rig.connector.openMs = 0
+    rig.pool.open()
+    const lease = await rig.pool.acquire()
+    expect(turnedAway.error).toMatchObject({ code: 'POOL_CLOSED' })
+    expect(rig.pool.getStats().poolSize).toBe(1)
+    await lease.release()
+  })
+
+  test('a pool that is closed stays closed', async () => {
+    const rig = await openPool()
+    await rig.pool.close()
+    await rig.pool.suspend()
+    expect(() => rig.pool.open()).toThrow(expect.objectContaining({ code: 'POOL_CLOSED' }))
+  })
+})

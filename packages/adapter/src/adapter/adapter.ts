@@ -12,6 +12,7 @@ import type {
 } from '@prisma/driver-adapter-utils'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
+import { borrow } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
 import { startTransaction } from './transaction.js'
 
@@ -60,14 +61,6 @@ export class RealPoolConnection implements SqlDriverAdapter {
   }
 
   #borrow<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
-    return asPrismaDoes(async () => {
-      const lease = await this.#lender.acquire()
-      try {
-        return await work(lease.connection)
-      } finally {
-        // Not awaited: a clean connection is free by the time this returns, any other is the pool's to mend.
-        void lease.release()
-      }
-    })
+    return asPrismaDoes(() => borrow(this.#lender, work))
   }
 }

@@ -47,13 +47,15 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
   }
 
   /** Called by Prisma when a client connects. The pool is open from the first client to the last. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- Prisma wants a promise, also of a failure.
-  async connect(): Promise<SqlDriverAdapter> {
-    this.#lender.open()
-    this.#clients++
-    return new RealPoolConnection(this.#lender, this.#config.schema, () => {
-      this.#clients--
-      return this.#clients === 0 ? this.#lender.suspend() : Promise.resolve()
+  connect(): Promise<SqlDriverAdapter> {
+    // eslint-disable-next-line @typescript-eslint/require-await -- a failure must be a rejection
+    return asPrismaDoes(async () => {
+      this.#lender.open()
+      this.#clients++
+      return new RealPoolConnection(this.#lender, this.#config.schema, () => {
+        this.#clients--
+        return this.#clients === 0 ? this.#lender.suspend() : Promise.resolve()
+      })
     })
   }
 

@@ -14,6 +14,7 @@ import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import type { Lease } from '../pool/lease.js'
+import { borrowToBegin } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
 
 const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
@@ -29,14 +30,7 @@ export async function startTransaction(
   isolationLevel?: IsolationLevel,
 ): Promise<Transaction> {
   const begin = beginStatement(isolationLevel)
-  const lease = await lender.acquire()
-  try {
-    await command(lease.connection, begin)
-  } catch (error) {
-    void lease.release()
-    throw error
-  }
-  return new RealPoolTransaction(lease)
+  return new RealPoolTransaction(await borrowToBegin(lender, (connection) => command(connection, begin)))
 }
 
 function beginStatement(isolationLevel: IsolationLevel | undefined): string {

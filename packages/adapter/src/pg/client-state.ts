@@ -61,6 +61,13 @@ export function onStatementComplete(client: Client, listener: (tag: string, text
   })
 }
 
+/** Calls back when the server says that it has begun with a statement of the extended protocol. */
+export function onStatementBegun(client: Client, listener: () => void): void {
+  const { connection } = privateOf(client)
+  connection.on('parseComplete', listener)
+  connection.on('bindComplete', listener)
+}
+
 /** Calls back for each setting that the server reports (PostgreSQL manual 54.2.7, asynchronous operations). */
 export function onSettingReported(client: Client, listener: (name: string, value: string) => void): void {
   privateOf(client).connection.on(

@@ -50,11 +50,18 @@ function parseUrl(url: string): Record<string, unknown> & { schema?: string } {
   let parsed: ReturnType<typeof parse>
   try {
     parsed = parse(url)
-  } catch {
+  } catch (error) {
+    // A certificate or key that the URL names is read by the parser.
+    const { code, path } = error as { code?: unknown; path?: unknown }
+    if (typeof path === 'string') {
+      throw new OptionsError(
+        `\`connectionString\` names a file that cannot be read (${String(code)}): ${path}`,
+      )
+    }
     // The parser's own error may quote the URL, and with it the password.
     throw new OptionsError(
       '`connectionString` cannot be parsed: it must look like postgresql://user:password@host:5432/database; ' +
-        'characters such as @ : / # % in the user or password must be percent-encoded',
+        'characters such as @ : / # % in the user or password must be percent-encoded, and the port is at most 65535',
     )
   }
   const known = Object.entries(parsed).filter(

@@ -11,6 +11,7 @@ import {
   isBusy,
   isUsable,
   onSettingReported,
+  onStatementBegun,
   onStatementComplete,
   socketOf,
   transactionStatus,
@@ -27,6 +28,18 @@ export interface StatementConfig extends QueryArrayConfig {
   readonly queryMode?: 'extended'
 }
 
+/** See `wasNeverProcessed`. */
+const unprocessed = new WeakSet<Error>()
+
+/**
+ * Whether a statement certainly did not run: the server ended the session, and that was the first it said
+ * after the statement was sent. A server that had begun with it would have said ParseComplete or BindComplete
+ * before, since it answers in order (PostgreSQL manual 54.2.3).
+ */
+export function wasNeverProcessed(error: unknown): boolean {
+  return error instanceof Error && unprocessed.has(error)
+}
+
 export class PgConnection {
   readonly client: Client
   readonly #clock: Clock
@@ -38,6 +51,8 @@ export class PgConnection {
   #isChanged = false
   readonly #settings = new ReportedSettings()
   #transactionText: string | undefined
+  /** Whether the server has begun with the statement that was sent last. */
+  #hasBegun = false
 
   constructor(client: Client, clock: Clock) {
     this.client = client
@@ -51,6 +66,7 @@ export class PgConnection {
       })
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
+    onStatementBegun(client, () => (this.#hasBegun = true))
     onStatementComplete(client, (tag, text) => {
       if (beginsTransaction(tag)) this.#transactionText = text
       if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
@@ -90,11 +106,14 @@ export class PgConnection {
    * known whether the connection is fit for use, and only then may it be given back.
    */
   async query(config: StatementConfig): Promise<QueryArrayResult> {
+    this.#hasBegun = false
     try {
       return await this.client.query(config)
     } catch (error) {
-      if (isFatal(error)) this.#lose(error)
-      else if (isBusy(this.client) && !(await this.#isReady())) this.#lose(error as Error)
+      if (isFatal(error)) {
+        if (config.queryMode === 'extended' && !this.#hasBegun) unprocessed.add(error)
+        this.#lose(error)
+      } else if (isBusy(this.client) && !(await this.#isReady())) this.#lose(error as Error)
       throw error
     }
   }

@@ -36,26 +36,19 @@ export interface Lender {
 }
 
 export class PoolLender implements Lender {
-  readonly #options: ResolvedOptions
-  readonly #connector: PgConnector
-  readonly #clock: Clock
   readonly #counters = new Counters()
-  readonly #onGaveUp: () => void
+  readonly #pool: Pool<PgConnection>
   #sizes: { minSize: number; maxSize: number }
-  #pool: Pool<PgConnection>
 
-  constructor(
-    options: ResolvedOptions,
-    config: ConnectionConfig,
-    clock: Clock,
-    onGaveUp: () => void = () => {},
-  ) {
-    this.#options = options
-    this.#sizes = options.pool
-    this.#onGaveUp = onGaveUp
-    this.#clock = clock
-    this.#connector = new PgConnector(config, { ...options.hooks, limitMs: options.connectTimeout }, clock)
-    this.#pool = this.#newPool()
+  constructor(options: ResolvedOptions, config: ConnectionConfig, clock: Clock, onGaveUp = () => {}) {
+    const { pool, hooks, connectTimeout, onPoolError, onConnectionError } = options
+    this.#sizes = pool
+    const connector = new PgConnector(config, { ...hooks, limitMs: connectTimeout }, clock)
+    this.#pool = new Pool(connector, pool, clock, {
+      counters: this.#counters,
+      onGaveUp,
+      onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
+    })
   }
 
   open(): void {
@@ -88,11 +81,7 @@ export class PoolLender implements Lender {
   }
 
   suspend(): Promise<void> {
-    const pool = this.#pool
-    if (!pool.isOpen) return Promise.resolve()
-    // A pool lives once. The next one counts on where this one stopped.
-    this.#pool = this.#newPool()
-    return pool.close()
+    return this.#pool.suspend()
   }
 
   getStats(): PoolStats {
@@ -103,14 +92,5 @@ export class PoolLender implements Lender {
     const stats = this.#pool.getStats()
     this.#counters.reset()
     return stats
-  }
-
-  #newPool(): Pool<PgConnection> {
-    const { pool, onPoolError, onConnectionError } = this.#options
-    return new Pool(this.#connector, { ...pool, ...this.#sizes }, this.#clock, {
-      onGaveUp: this.#onGaveUp,
-      counters: this.#counters,
-      onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
-    })
   }
 }

@@ -60,7 +60,7 @@ export class RealPool {
   /** @internal The adapter's pool shares the adapter's lender. */
   constructor(options: { lender: Lender })
   constructor(options: string | RealPoolOptions | { lender: Lender }) {
-    if (typeof options === 'object' && 'lender' in options) {
+    if (typeof options === 'object' && options !== null && 'lender' in options) {
       this.#lender = options.lender
       return
     }
@@ -118,7 +118,9 @@ export class RealPool {
   /**
    * Closes the pool for good: whoever waits is turned away, idle connections are closed, and connections on
    * loan are closed when they come back. Resolves when all are closed, or after `timeout` (default `'5s'`);
-   * with `force`, those still on loan then are destroyed. Never rejects.
+   * with `force`, those still on loan then are destroyed.
+   *
+   * @throws {@link OptionsError} (`POOL_OPTIONS`) when `timeout` is no duration.
    */
   async close({
     timeout = DEFAULT_CLOSE,

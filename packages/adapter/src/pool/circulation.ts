@@ -74,6 +74,7 @@ export class Circulation<C, W extends ListItem> {
   }
 
   start(): void {
+    this.#isStopped = false
     this.#keeper.start()
     this.#heartbeat.start()
   }
@@ -81,6 +82,8 @@ export class Circulation<C, W extends ListItem> {
   /** From now on every connection leaves: the idle ones at once, the others when they come back. */
   stop(): void {
     this.#isStopped = true
+    // Should the pool start again, they leave all the same.
+    this.#generation++
     this.#keeper.stop()
     this.#heartbeat.stop()
     for (const entry of this.#ledger.idleEntries()) void this.#retire(entry, 'poolClosed')

@@ -48,6 +48,7 @@ export class Keeper {
   stop(): void {
     this.#windowTimer?.cancel()
     this.#expiryTimer?.cancel()
+    this.#expiryAt = Infinity
   }
 
   #expire(): void {

@@ -23,10 +23,6 @@ export class Lease<C> {
     return this.#entry.connection
   }
 
-  get isReturned(): boolean {
-    return this.#isReturned
-  }
-
   /**
    * Gives the connection back. It goes to the next borrower before this returns, unless something must be
    * cleaned up first; the promise resolves when the connection is free again, or closed. It never rejects.

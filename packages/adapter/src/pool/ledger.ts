@@ -228,6 +228,11 @@ export class Ledger<C, W extends ListItem> {
     this.#opening--
   }
 
+  /** Nothing is being opened any more. */
+  dropAllSlots(): void {
+    this.#opening = 0
+  }
+
   /** A connection was opened; it stays reserved until it is settled. */
   add(entry: Entry<C>): void {
     this.#entries.add(entry)

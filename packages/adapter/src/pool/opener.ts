@@ -40,7 +40,7 @@ export class Opener<C> {
   readonly #clock: Clock
   readonly #settings: OpenerSettings
   readonly #events: OpenerEvents<C>
-  readonly #abort = new AbortController()
+  #abort = new AbortController()
   readonly #ready: Slot[] = []
   readonly #sleeping = new Set<Slot>()
   #working = 0
@@ -68,9 +68,10 @@ export class Opener<C> {
     if (wakeAt < next.wakeAt) this.#sleep(next, wakeAt)
   }
 
-  /** Gives up every attempt, those on their way too. */
+  /** Gives up every attempt, those on their way too. What is started later is not concerned. */
   stop(): void {
     this.#abort.abort()
+    this.#abort = new AbortController()
     this.#ready.length = 0
     for (const slot of this.#sleeping) slot.timer?.cancel()
     this.#sleeping.clear()
@@ -85,21 +86,23 @@ export class Opener<C> {
   }
 
   async #attempt(slot: Slot): Promise<void> {
+    const { signal } = this.#abort
     this.#working++
     slot.startedAt = this.#clock.now()
     let connection: C
     try {
-      connection = await this.#connector.open(this.#abort.signal)
+      connection = await this.#connector.open(signal)
     } catch (error) {
       this.#working--
-      if (!this.#abort.signal.aborted) this.#failed(slot, error)
+      if (!signal.aborted) this.#failed(slot, error)
       this.#pump()
       return
     }
     this.#working--
-    if (this.#abort.signal.aborted) {
+    if (signal.aborted) {
       // Opened in the very moment of stopping: nobody is there to take it.
       this.#connector.destroy(connection)
+      this.#pump()
       return
     }
     this.#events.onOpened(connection, this.#clock.now() - slot.startedAt, slot)

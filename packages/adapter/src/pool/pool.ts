@@ -81,13 +81,14 @@ export class Pool<C> {
     this.#state = 'open'
     this.#circulation.start()
     this.#supply.fill()
+    this.#notify()
   }
 
   /** Resolves once `minSize` connections exist. The pool stays as it is when that takes too long. */
   async wait(timeoutMs = DEFAULT_WAIT_MS): Promise<void> {
     if (this.#state !== 'open') throw this.#notOpenError()
     const isFilled = await this.#until(
-      () => this.#ledger.alive >= this.#ledger.sizes.minSize || this.#state === 'closed',
+      () => this.#ledger.alive >= this.#ledger.sizes.minSize || !this.isOpen,
       timeoutMs,
     )
     if (!isFilled) throw this.#timeoutError(timeoutMs)
@@ -100,7 +101,11 @@ export class Pool<C> {
     if (signal?.aborted === true) return this.#turnAway(signal.reason)
     const entry = timeout > 0 ? this.#takeReady() : this.#circulation.takeUnexamined()
     if (entry !== undefined) return Promise.resolve(this.#lend(entry))
-    if (timeout <= 0) return this.#turnAway(this.#timeoutError(timeout))
+    if (timeout <= 0) {
+      // It gets none, but it shows that one more is wanted.
+      this.#supply.growFor(1)
+      return this.#turnAway(this.#timeoutError(timeout))
+    }
     if (this.#ledger.queueIsFull) {
       const { name } = this.settings
       const { maxWaiting } = this.#ledger.sizes
@@ -139,18 +144,29 @@ export class Pool<C> {
    * Turns away who waits, closes what is idle, and resolves when every connection is closed or the time is
    * up. Connections that are lent are closed when they come back, or at the deadline with `force`.
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close(options)
+  close(options?: CloseOptions): Promise<void> {
+    this.#closed ??= this.#stop('closed', options)
     return this.#closed
   }
 
-  async #close({ timeout = DEFAULT_CLOSE_MS, force = false }: CloseOptions): Promise<void> {
-    this.#state = 'closed'
+  /** As `close`, but the pool can be opened again; connections that are still lent then count as before. */
+  suspend(options?: CloseOptions): Promise<void> {
+    return this.isOpen ? this.#stop('new', options) : Promise.resolve()
+  }
+
+  async #stop(
+    state: 'new' | 'closed',
+    { timeout = DEFAULT_CLOSE_MS, force = false }: CloseOptions = {},
+  ): Promise<void> {
+    this.#state = state
     this.#turnAwayAll(() => new PoolClosedError(`the pool '${this.settings.name}' is closed`))
     this.#supply.stop()
     this.#circulation.stop()
     this.#notify()
-    const isEmpty = await this.#until(() => this.#ledger.alive + this.#ledger.closing === 0, timeout)
+    const isEmpty = await this.#until(
+      () => this.isOpen || this.#ledger.alive + this.#ledger.closing === 0,
+      timeout,
+    )
     if (!isEmpty && force) this.#circulation.destroyAll()
   }
 

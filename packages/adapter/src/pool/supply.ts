@@ -54,8 +54,13 @@ export class Supply<C> {
 
   /** Opens one more for those who wait, unless as many are on their way as wait. */
   grow(): void {
-    const { waiting, onTheirWay, canGrow } = this.#ledger
-    if (!this.#isGrowing && canGrow && waiting > onTheirWay) this.#openOne(true)
+    this.growFor(this.#ledger.waiting)
+  }
+
+  /** Opens one more where so many are wanted, unless as many are on their way. */
+  growFor(wanted: number): void {
+    const { onTheirWay, canGrow } = this.#ledger
+    if (!this.#isGrowing && canGrow && wanted > onTheirWay) this.#openOne(true)
   }
 
   /** Opens another in the place of one that has left. */
@@ -68,8 +73,11 @@ export class Supply<C> {
     this.#opener.kick()
   }
 
+  /** Gives up whatever is being opened. */
   stop(): void {
     this.#opener.stop()
+    this.#ledger.dropAllSlots()
+    this.#isGrowing = false
   }
 
   #openOne(isGrowth: boolean): void {

@@ -1,0 +1,71 @@
+/** What is wrong with the options, in words: every problem with the option's name, the value and the fix. */
+import { closest, distance } from 'fastest-levenshtein'
+import * as v from 'valibot'
+
+type Issue = v.BaseIssue<unknown>
+
+/** The names of all options, for guessing what somebody meant. */
+export interface KnownOptions {
+  readonly top: readonly string[]
+  readonly pool: readonly string[]
+}
+
+/** Never printed: they may hold secrets. */
+const SECRET_KEYS: ReadonlySet<string> = new Set(['connectionString', 'password', 'ssl', 'stream'])
+
+export const NOT_AN_OPTION = 'is not an option'
+
+export function problemsMessage(issues: readonly Issue[], known: KnownOptions): string {
+  const problems = issues.map((issue) => describeProblem(issue, known))
+  if (problems.length === 1) return `the options are not valid: ${problems[0] as string}`
+  return `the options are not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`
+}
+
+function describeProblem(issue: Issue, known: KnownOptions): string {
+  const path = v.getDotPath(issue) ?? ''
+  if (issue.message === NOT_AN_OPTION) return describeUnknown(path, known)
+  if (issue.type === 'loose_object') {
+    if (path === 'pool')
+      return `\`pool\` must be true or an object of pool options, not ${print(issue.input)}`
+    return `the options must be a URL or an object, not ${print(issue.input)}`
+  }
+  const isSecret = SECRET_KEYS.has(path)
+  const isObject = typeof issue.input === 'object'
+  return `\`${path}\`${isSecret || isObject ? '' : ` (${print(issue.input)})`} ${issue.message}`
+}
+
+/** What other pools call it. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  max: 'pool.maxSize',
+  min: 'pool.minSize',
+  poolSize: 'pool.maxSize',
+  size: 'pool.maxSize',
+  connection_limit: 'pool.maxSize',
+  pool_timeout: 'pool.timeout',
+  acquireTimeout: 'pool.timeout',
+  connectionTimeoutMillis: 'pool.timeout (waiting for a connection) or pool.connectTimeout (making one)',
+  connect_timeout: 'pool.connectTimeout',
+  idleTimeoutMillis: 'pool.maxIdle',
+  maxLifetimeSeconds: 'pool.maxLifetime',
+  url: 'connectionString',
+  username: 'user',
+}
+
+function describeUnknown(path: string, known: KnownOptions): string {
+  const isPoolOption = path.startsWith('pool.')
+  const names = isPoolOption ? known.pool : known.top
+  const name = isPoolOption ? path.slice('pool.'.length) : path
+  const otherName = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
+  if (otherName !== undefined) return `\`${path}\` ${NOT_AN_OPTION}: it is called ${otherName} here`
+  if (!isPoolOption && known.pool.includes(name))
+    return `\`${path}\` ${NOT_AN_OPTION} here: write it inside \`pool\``
+  const guess = closest(name, [...names])
+  if (distance(name, guess) <= Math.max(2, name.length / 3)) {
+    return `\`${path}\` ${NOT_AN_OPTION}: did you mean \`${isPoolOption ? 'pool.' : ''}${guess}\`?`
+  }
+  return `\`${path}\` ${NOT_AN_OPTION}; there are: ${names.join(', ')}`
+}
+
+function print(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
+}

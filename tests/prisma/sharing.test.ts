@@ -127,21 +127,25 @@ test('two adapters are two pools', async () => {
 })
 
 test('a client that comes while the last one goes finds no more than maxSize connections on the server', async () => {
-  const { adapter, prisma: one } = world.open({ maxSize: 2 })
+  const name = 'handover'
+  const { adapter, prisma: one } = world.open({ maxSize: 2 }, { application_name: name })
   const two = world.share(adapter)
-  await one.$connect()
-  const running = [1, 2].map(() => one.$queryRaw`SELECT 1 FROM pg_sleep(0.5)`)
-  await eventually(async () => expect((await world.database.backends(SUBJECT)).length).toBe(2))
+  const seen = async () => (await world.database.backends(name)).length
+  const running = Promise.all([1, 2].map(() => one.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.5)`))
+  await eventually(async () => {
+    const states = (await world.database.backends(name)).map(({ state }) => state)
+    expect(states).toEqual(['active', 'active'])
+  })
   const gone = one.$disconnect()
+  let isDone = false
+  const calls = Promise.all([1, 2, 3, 4].map(() => pidOf(two))).finally(() => (isDone = true))
   let most = 0
-  const calls = Promise.all([1, 2, 3, 4].map(() => pidOf(two)))
-  const isDone = calls.then(() => true)
-  while (!(await Promise.race([isDone, backends().then((now) => ((most = Math.max(most, now)), false))])));
+  while (!isDone) most = Math.max(most, await seen())
   expect(most).toBe(2)
-  expect((await Promise.allSettled(running)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
-  await gone
+  expect(await running).toEqual([[{ n: 1 }], [{ n: 1 }]])
+  await Promise.all([calls, gone])
   await two.$disconnect()
-  await allGone()
+  await eventually(async () => expect(await seen()).toBe(0))
 })
 
 test('after the pool was closed for good, a client is told so', async () => {

@@ -14,7 +14,7 @@ import { ADAPTER_NAME, asPrismaDoes } from './queryable.js'
  * @example
  * ```ts
  * import { RealPoolAdapter } from 'prisma-pg-real-pool'
- * import { PrismaClient } from './generated/client'
+ * import { PrismaClient } from './generated/client.js'
  *
  * const adapter = new RealPoolAdapter({
  *   connectionString: process.env.DATABASE_URL,

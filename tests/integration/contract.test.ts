@@ -93,9 +93,9 @@ describe('the adapter', () => {
     expect(isDriverAdapterError(await errorOf(adapter.executeScript('SELECT 1 / 0')))).toBe(true)
   })
 
-  test('a BEGIN that a caller runs by hand does not reach the next call', async () => {
-    await adapter.executeRaw(sql('BEGIN'))
-    // With one connection this borrows the same, after a ROLLBACK, and so commits by itself.
+  test('a BEGIN that a caller runs by hand is refused, and does not reach the next call', async () => {
+    const error = await errorOf(adapter.executeRaw(sql('BEGIN')))
+    expect(error.message).toContain('each call outside of $transaction has a connection of its own')
     await adapter.executeRaw(insert('outside'))
     expect(await logged()).toEqual(['outside'])
   })
@@ -150,14 +150,13 @@ describe('a transaction', () => {
     await Promise.all([...calls, savepoint])
   })
 
-  test('rolled back, does not run what waits in its queue', async () => {
+  test('rolled back, cancels what runs, and does not run what waits in its queue', async () => {
     const tx = await adapter.startTransaction()
-    const running = tx.executeRaw(sql('SELECT pg_sleep(0.05)'))
+    const running = errorOf(tx.executeRaw(sql('SELECT pg_sleep(30)')))
     await eventually(async () => expect(await statesOf(database)).toEqual(['active']))
     const waiting = [1, 2, 3].map(() => errorOf(tx.queryRaw(sql(`SELECT nextval('reached')`))))
     await tx.rollback()
-    await running
-    for (const error of await Promise.all(waiting)) {
+    for (const error of [await running, ...(await Promise.all(waiting))]) {
       expect(error).toMatchObject({ cause: { kind: 'TransactionAlreadyClosed' } })
     }
     expect(await database.query('SELECT is_called FROM reached')).toEqual([{ is_called: false }])
@@ -230,12 +229,25 @@ describe('a transaction', () => {
     expect(await logged()).toEqual(['kept s1', 'kept with "quotes"'])
   })
 
-  test('that a caller ended by a statement of his own leaves a clean connection', async () => {
-    const tx = await adapter.startTransaction()
-    await tx.executeRaw(insert('kept'))
-    await tx.executeRaw(sql('COMMIT'))
-    await tx.commit()
-    expect(await logged()).toEqual(['kept'])
+  test.each([
+    ['COMMIT', ['kept']],
+    ['ROLLBACK', []],
+  ])('ended by a %s of the caller refuses what comes behind, and says so', async (statement, kept) => {
+    for (const end of ['commit', 'rollback'] as const) {
+      await database.query('TRUNCATE log')
+      const tx = await adapter.startTransaction()
+      await tx.executeRaw(insert('kept'))
+      await tx.executeRaw(sql(statement))
+      // Sent to the server, it would be saved by itself.
+      const late = await errorOf(tx.executeRaw(insert('late')))
+      for (const error of [late, await errorOf(tx[end]())]) {
+        expect(error).toMatchObject({ cause: { kind: 'TransactionAlreadyClosed' } })
+        expect((error.cause as { cause: string }).cause).toContain(
+          `ended by hand, by the statement ${statement}.`,
+        )
+      }
+      expect(await logged()).toEqual(kept)
+    }
   })
 })
 

@@ -199,3 +199,33 @@ describe('drain, resize and await using', () => {
     await eventually(() => expect(told).toEqual([pool]))
   })
 })
+
+describe('code of the user that does the unexpected', () => {
+  test.each<[string, () => Promise<string>]>([
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    ['nothing', () => Promise.reject()],
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    ['what cannot be a text', () => Promise.reject(Object.create(null))],
+    ['an error', () => Promise.reject(new Error('token expired'))],
+  ])(
+    'a password function that rejects with %s is a failure to connect, and costs no slot',
+    async (_, password) => {
+      const { hostname, port, pathname, username } = new URL(database.url)
+      let isBroken = true
+      const pool = new RealPool({
+        host: hostname,
+        port: Number(port),
+        database: pathname.slice(1),
+        user: decodeURIComponent(username),
+        password: () => (isBroken ? password() : decodeURIComponent(new URL(database.url).password)),
+        application_name: SUBJECT,
+        pool: { minSize: 1, maxSize: 1 },
+      })
+      pools.push(pool)
+      await pool.open()
+      expect(await errorOf(pool.acquire({ timeout: '200ms' }))).toMatchObject({ code: 'POOL_TIMEOUT' })
+      isBroken = false
+      expect(await pool.use(pidOf)).toEqual(expect.any(Number))
+    },
+  )
+})

@@ -105,6 +105,6 @@ describe('opening and closing', () => {
     const leases = await Promise.all([1, 2, 3, 4].map(() => pool.acquire()))
     await Promise.all(leases.map((lease) => lease.release()))
     await eventually(async () => expect(await database.backends(SUBJECT)).toHaveLength(1))
-    expect(pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1 })
+    await eventually(() => expect(pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1 }))
   })
 })

@@ -77,8 +77,9 @@ test('a script that fails in a transaction of its own leaves nothing open', asyn
   expect(await database.query('SELECT * FROM t')).toEqual([])
 })
 
-test('a script that forgets its COMMIT leaves nothing open, and nothing is saved', async () => {
-  await adapter.executeScript(`BEGIN; INSERT INTO t (text) VALUES ('a')`)
+test('a script that forgets its COMMIT is told so, leaves nothing open, and nothing is saved', async () => {
+  const error = await errorOf(adapter.executeScript(`BEGIN; INSERT INTO t (text) VALUES ('a')`))
+  expect(error.message).toContain('began a transaction that it did not end; it was rolled back')
   for (let call = 0; call < 6; call++) expect(await valueOf(adapter, 'SELECT 1')).toBe(1)
   expect(await database.query('SELECT * FROM t')).toEqual([])
 })

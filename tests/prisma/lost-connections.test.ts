@@ -107,7 +107,8 @@ describe('connections lost while idle', () => {
 describe('a connection lost in use', () => {
   test('fails the call with P1017, and the next call works', async () => {
     const running = knownErrorOf(prisma.$executeRaw`SELECT pg_sleep(10)`)
-    await eventually(async () => expect(await terminate(`state = 'active'`)).toBe(1))
+    // Not just active: a statement that is still being parsed would run again elsewhere.
+    await eventually(async () => expect(await terminate(`wait_event = 'PgSleep'`)).toBe(1))
     const error = await running
     // Raw queries are P2010 to Prisma, whatever the cause.
     expect(['P1017', 'P2010']).toContain(error.code)
@@ -185,6 +186,21 @@ describe('a connection lost in use', () => {
     killed.open()
     expect(await transaction).toMatchObject({ code: 'P1017', cause: { kind: 'ConnectionClosed' } })
     expect(await prisma.log.count()).toBe(0)
+  })
+
+  test('during a COMMIT says that its outcome is unknown', async () => {
+    await world.database.query(
+      `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$;
+       CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "Log" DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION slow()`,
+    )
+    const transaction = errorOf(prisma.$transaction((tx) => tx.log.create({ data: { text: 'who knows' } })))
+    await eventually(async () => expect(await terminate(`query = 'COMMIT' AND state = 'active'`)).toBe(1))
+    expect(await transaction).toMatchObject({
+      code: 'P1017',
+      message: expect.stringContaining('it is not known whether the transaction was committed'),
+    })
+    await world.database.query('DROP FUNCTION slow CASCADE')
   })
 
   test('leaves a transaction whose callback throws as it would be anyway', async () => {

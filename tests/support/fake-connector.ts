@@ -25,6 +25,8 @@ export class FakeConnector implements Connector<FakeConnection> {
   /** Connections that do not answer a check; how often each was asked is in `checks`. */
   readonly dead = new Set<number>()
   readonly checks: number[] = []
+  /** Whether connections are not clean when they have just been opened. */
+  bornUnclean = false
   restoreMs = 0
   restoreError: Error | undefined
   closeMs = 0
@@ -52,6 +54,7 @@ export class FakeConnector implements Connector<FakeConnection> {
       this.openingNow--
     }
     const connection = new FakeConnection(this.opened.length + 1)
+    if (this.bornUnclean) connection.condition = 'unclean'
     this.opened.push(connection)
     this.mostAliveAtOnce = Math.max(this.mostAliveAtOnce, this.alive.length)
     return connection

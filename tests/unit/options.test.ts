@@ -152,7 +152,7 @@ describe('bad input', () => {
     expect(problems(null)).toContain('the options must be a URL or an object, not null')
     expect(problems(undefined)).toContain('the options must be a URL or an object, not undefined')
     expect(problems({ ...HOST, pool: 5 })).toContain(
-      '`pool` must be true or an object of pool options, not 5',
+      '`pool` must be true or an object of pool options, not a number',
     )
     expect(problems({ ...HOST, onPoolError: 'log' })).toContain("`onPoolError` ('log') must be a function")
     expect(problems({ ...HOST, port: 70_000 })).toContain('`port` (70000) must be a port from 1 to 65535')
@@ -165,6 +165,7 @@ describe('bad input', () => {
       ssl: { key: 'hunter2' },
       pool: { max: 1 },
     })
+    expect(problems({ ...HOST, pool: 'postgresql://u:hunter2@h/d' })).not.toContain('hunter2')
     expect(message).toContain('`connectionString` must be a string')
     expect(message).not.toContain('hunter2')
   })

@@ -26,7 +26,7 @@ function describeProblem(issue: Issue, known: KnownOptions): string {
   if (issue.message === NOT_AN_OPTION) return describeUnknown(path, known)
   if (issue.type === 'loose_object') {
     if (path === 'pool')
-      return `\`pool\` must be true or an object of pool options, not ${print(issue.input)}`
+      return `\`pool\` must be true or an object of pool options, not a ${typeof issue.input}`
     return `the options must be a URL or an object, not ${print(issue.input)}`
   }
   const isSecret = SECRET_KEYS.has(path)

@@ -106,4 +106,30 @@ describe('bad input', () => {
     expect(message).toMatch(/^`connectionString` cannot be parsed: .*percent-encoded/)
     expect(message).not.toContain('hunter2')
   })
+
+  test('a password that ends up in the address is refused, not told', () => {
+    for (const url of [
+      'postgresql://user:42/hunter2@127.0.0.1/db',
+      'postgresql://user:/hunter2@127.0.0.1/db',
+    ]) {
+      expect(problem(url)).toMatch(/percent-encoded/)
+      expect(problem(url)).not.toContain('hunter2')
+    }
+    expect(() => resolveConnection({ host: 'postgresql://u:hunter2@h/d' }, undefined)).toThrow(
+      '`host` is not the name of a host: a URL belongs into `connectionString`',
+    )
+  })
+
+  test('a file that the URL names and that cannot be read is named', () => {
+    expect(problem('postgresql://u:hunter2@h/d?sslmode=verify-full&sslrootcert=/nope/ca.pem')).toBe(
+      '`connectionString` names a file that cannot be read (ENOENT): /nope/ca.pem',
+    )
+  })
+
+  test('what a URL must not say is not passed on', () => {
+    const { client } = resolve(
+      'postgresql://h/d?binary=true&pipeline=true&stream=x&types=x&application_name=api',
+    )
+    expect(Object.keys(client).sort()).toEqual(['application_name', 'database', 'host', 'options'])
+  })
 })

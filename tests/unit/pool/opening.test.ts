@@ -295,4 +295,38 @@ describe('a server that is away', () => {
     expect(await waiting).toBe('POOL_TIMEOUT')
     await expectNothingLeft(rig)
   })
+
+  test('a server that ends every connection at once is not stormed, while nobody waits', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    for (let round = 0; round < 600; round++) {
+      for (const connection of rig.connector.alive) rig.connector.lose(connection)
+      await rig.clock.advance(100)
+    }
+    // In a minute: some at once, then one a second, then one in five seconds for each place.
+    expect(rig.connector.attempts.length).toBeLessThan(40)
+    await rig.clock.advance(20 * SECOND)
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2 })
+    await expectNothingLeft(rig)
+  })
+
+  test('giving up at once does not mean to begin again at once', async () => {
+    const rig = makePool({ minSize: 0, maxSize: 4, reconnectTimeout: 0 })
+    rig.connector.openError = new Error('away')
+    rig.pool.open()
+    const request = codeOf(rig.pool.acquire({ timeout: 10 * SECOND }))
+    await rig.clock.advance(10 * SECOND)
+    expect(await request).toBe('POOL_TIMEOUT')
+    expect(rig.connector.attempts.length).toBeLessThan(90)
+  })
+
+  test('waiting for the pool to fill makes one that had given up begin again', async () => {
+    const rig = makePool({ minSize: 2, reconnectTimeout: SECOND })
+    rig.connector.openError = new Error('away')
+    rig.pool.open()
+    await rig.clock.advance(MINUTE)
+    rig.connector.openError = undefined
+    await rig.pool.wait(SECOND)
+    await settle()
+    expect(rig.pool.getStats().poolAvailable).toBe(2)
+  })
 })

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { settle } from '../../support/manual-clock.js'
-import { acquireAll, expectNothingLeft, HOUR, MINUTE, openPool, SECOND, track } from './support.js'
+import { Pool } from '../../../packages/adapter/src/pool/pool.js'
+import { FakeConnector } from '../../support/fake-connector.js'
+import { ManualClock, settle } from '../../support/manual-clock.js'
+import { acquireAll, expectNothingLeft, HOUR, makePool, MINUTE, openPool, SECOND, track } from './support.js'
 
 describe('returning', () => {
   test('a connection that is not clean is restored, and kept', async () => {
@@ -29,6 +31,15 @@ describe('returning', () => {
     })
     await rig.clock.advance(1)
     expect(waiting.state).toBe('fulfilled')
+  })
+
+  test('a connection that is not clean when it is opened is restored before anyone gets it', async () => {
+    const rig = await openPool({ minSize: 0, maxSize: 1 })
+    rig.connector.bornUnclean = true
+    rig.connector.restoreMs = 50
+    const waiting = track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(50)
+    expect(waiting.value?.connection.restored).toBe(1)
   })
 
   test('a connection that cannot be restored is closed and replaced', async () => {
@@ -92,6 +103,24 @@ describe('returning', () => {
     expect(rig.pool.getStats()).toMatchObject({ poolAvailable: 2, connectionsLost: 1 })
     expect(rig.connector.opened).toHaveLength(3)
     expect(rig.lost).toHaveLength(1)
+  })
+
+  test('a listener that throws, or rejects, breaks nothing', async () => {
+    const clock = new ManualClock()
+    const connector = new FakeConnector(clock)
+    const onLost = [
+      () => {
+        throw new Error('mine')
+      },
+      () => Promise.reject(new Error('mine')),
+    ]
+    const { settings } = makePool({ minSize: 2, maxSize: 2 }).pool
+    const pool = new Pool(connector, settings, clock, { onLost: () => onLost.shift()?.() })
+    pool.open()
+    await settle()
+    for (const connection of connector.alive) connector.lose(connection)
+    await settle()
+    expect(pool.getStats()).toMatchObject({ poolAvailable: 2, connectionsLost: 2 })
   })
 
   test('an idle connection that looks unfit is not lent, even before its loss was reported', async () => {
@@ -243,6 +272,19 @@ describe('closing', () => {
     expect(waiting.state).toBe('rejected')
     expect(rig.connector.openingNow).toBe(0)
     await expectNothingLeft(rig)
+  })
+
+  test('a second close may use force where the first did not', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    const lease = await rig.pool.acquire()
+    const { connection } = lease
+    const first = track(rig.clock, rig.pool.close({ timeout: SECOND }))
+    const second = track(rig.clock, rig.pool.close({ timeout: 0, force: true }))
+    await rig.clock.advance(0)
+    expect([second.state, connection.isClosed]).toEqual(['fulfilled', true])
+    await lease.release()
+    await settle()
+    expect(first.state).toBe('fulfilled')
   })
 
   test('close waits until connections are really closed, and a second close for the first', async () => {

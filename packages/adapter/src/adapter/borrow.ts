@@ -1,4 +1,5 @@
 /** Borrows a connection for as long as work runs on it; nothing that fails leaves a lease behind. */
+import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { type PgConnection, wasNeverProcessed } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import type { Lease } from '../pool/lease.js'
@@ -14,10 +15,14 @@ export async function borrow<T>(lender: Lender, work: (connection: PgConnection)
   for (let attempt = 1; ; attempt++) {
     const lease = await lender.acquire()
     try {
-      return await work(lease.connection)
+      const result = await work(lease.connection)
+      if (lease.connection.isInTransaction) throw openedByHand()
+      return result
     } catch (error) {
       if (attempt === MOST_ATTEMPTS || !wasNeverProcessed(error)) throw error
     } finally {
+      // Whoever left a transaction open has just been told.
+      lease.connection.expectRollback()
       // Not awaited: a clean connection is free by the time this returns, any other is the pool's to mend.
       void lease.release()
     }
@@ -35,9 +40,27 @@ export async function borrowToBegin(
       await begin(lease.connection)
       return lease
     } catch (error) {
-      const isLost = lease.connection.condition === 'broken'
+      const isLost = lease.connection.isBroken
       void lease.release()
       if (attempt === MOST_ATTEMPTS || !isLost) throw error
     }
   }
+}
+
+/** What such a statement began would be undone behind the back of whoever sent it. */
+function openedByHand(): DriverAdapterError {
+  const message =
+    'the statement began a transaction that it did not end; it was rolled back, because each call outside of ' +
+    '$transaction has a connection of its own. Use $transaction, or end in a script what it begins.'
+  return new DriverAdapterError({
+    kind: 'postgres',
+    code: '25000',
+    severity: 'ERROR',
+    message,
+    detail: undefined,
+    column: undefined,
+    hint: undefined,
+    originalCode: '25000',
+    originalMessage: message,
+  })
 }

@@ -56,54 +56,60 @@ class RealPoolTransaction implements Transaction {
   #tail: Promise<unknown> = Promise.resolve()
   /** Set by the first call of commit or rollback, which alone decides how the transaction ends. */
   #ending: { readonly by: 'commit' | 'rollback'; readonly done: Promise<void> } | undefined
+  /** Why the transaction is over although nobody has called for its end: a COMMIT or ROLLBACK sent by hand. */
+  #endedBy: string | undefined
+  /** The first statement that failed and the error, which is what a COMMIT that saves nothing is due to. */
+  #failure: { readonly text: string; readonly error: Error } | undefined
 
   constructor(lease: Lease<PgConnection>) {
     this.#lease = lease
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return toResultSet(await this.#enqueue((connection) => runStatement(connection, query)))
+    return toResultSet(await this.#enqueue(query.sql, (connection) => runStatement(connection, query)))
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
-    return affectedRows(await this.#enqueue((connection) => runStatement(connection, query)))
+    return affectedRows(await this.#enqueue(query.sql, (connection) => runStatement(connection, query)))
   }
 
-  async createSavepoint(name: string): Promise<void> {
-    await this.#enqueue((connection) => command(connection, `SAVEPOINT ${quote(name)}`))
+  createSavepoint(name: string): Promise<void> {
+    return this.#command(`SAVEPOINT ${quote(name)}`)
   }
 
   async rollbackToSavepoint(name: string): Promise<void> {
-    await this.#enqueue((connection) => command(connection, `ROLLBACK TO SAVEPOINT ${quote(name)}`))
+    await this.#command(`ROLLBACK TO SAVEPOINT ${quote(name)}`)
+    this.#failure = undefined
   }
 
-  async releaseSavepoint(name: string): Promise<void> {
-    await this.#enqueue((connection) => command(connection, `RELEASE SAVEPOINT ${quote(name)}`))
+  releaseSavepoint(name: string): Promise<void> {
+    return this.#command(`RELEASE SAVEPOINT ${quote(name)}`)
   }
 
   commit(): Promise<void> {
     if (this.#ending?.by === 'rollback') return Promise.reject(alreadyClosed('commit', 'rolled back'))
-    this.#ending ??= { by: 'commit', done: this.#end(commit) }
+    this.#ending ??= this.#endBy('commit', this.#commit())
     return this.#ending.done
   }
 
   /** After a commit this waits for it and does nothing: what is committed cannot be rolled back. */
   rollback(): Promise<void> {
-    this.#ending ??= { by: 'rollback', done: this.#end(rollback) }
+    this.#ending ??= this.#endBy('rollback', this.#rollback())
     return this.#ending.by === 'rollback' ? this.#ending.done : this.#ending.done.catch(() => {})
   }
 
-  /** The statements called before run first, whether or not they fail; then the lease ends, once. */
-  #end(how: (connection: PgConnection) => Promise<void>): Promise<void> {
-    const ended = this.#tail.then(() => this.#endNow(how))
+  #endBy(by: 'commit' | 'rollback', done: Promise<void>) {
     // Whoever asked for the end is told of a failure; a second caller need not be there to catch it.
-    ended.catch(() => {})
-    return ended
+    done.catch(() => {})
+    return { by, done }
   }
 
-  async #endNow(how: (connection: PgConnection) => Promise<void>): Promise<void> {
+  /** The statements called before run first, whether or not they fail. */
+  async #commit(): Promise<void> {
+    await this.#tail
     try {
-      await how(this.#lease.connection)
+      if (this.#endedBy !== undefined) throw endedByHand(this.#endedBy)
+      await commit(this.#lease.connection, this.#failure)
     } catch (error) {
       throw withPrismaCode(toDriverAdapterError(error))
     } finally {
@@ -111,44 +117,118 @@ class RealPoolTransaction implements Transaction {
     }
   }
 
-  #enqueue<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
+  /**
+   * Does not wait for a statement that runs: the pool cancels it, rolls back, and keeps the connection if the
+   * server does both in time. Whatever happens to the connection, nothing of the transaction is saved.
+   */
+  async #rollback(): Promise<void> {
+    this.#lease.connection.expectRollback()
+    await this.#lease.release()
+    if (this.#endedBy !== undefined) throw toDriverAdapterError(endedByHand(this.#endedBy))
+  }
+
+  get #hasRolledBack(): boolean {
+    return this.#ending?.by === 'rollback'
+  }
+
+  async #command(text: string): Promise<void> {
+    await this.#enqueue(text, (connection) => command(connection, text))
+  }
+
+  #enqueue<T>(text: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
     if (this.#ending !== undefined) {
-      return Promise.reject(
-        alreadyClosed('query', this.#ending.by === 'commit' ? 'committed' : 'rolled back'),
-      )
+      const how = this.#ending.by === 'commit' ? 'committed' : 'rolled back'
+      return Promise.reject(alreadyClosed('query', how))
     }
-    const result = this.#tail.then(() => {
-      // A rollback that was called meanwhile makes what waits in the queue pointless: it never reaches the wire.
-      if (this.#ending?.by === 'rollback') throw alreadyClosed('query', 'rolled back')
-      return asPrismaDoes(() => work(this.#lease.connection))
-    })
+    const result = this.#tail.then(() => asPrismaDoes(() => this.#run(text, work)))
     this.#tail = result.catch(() => {})
     return result
+  }
+
+  async #run<T>(text: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    // A rollback that was called meanwhile makes what waits in the queue pointless: it never reaches the wire.
+    if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back')
+    // Nor does what comes behind the end of the transaction: it would be saved by itself.
+    if (this.#endedBy !== undefined) throw endedByHand(this.#endedBy)
+    const { connection } = this.#lease
+    try {
+      return await work(connection)
+    } catch (error) {
+      if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back while it ran; it was cancelled')
+      if (error instanceof Error) this.#failure ??= { text, error }
+      throw error
+    } finally {
+      if (!connection.isBroken && !connection.isInTransaction) this.#endedBy = text
+    }
   }
 }
 
 /** COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT). */
-async function commit(connection: PgConnection): Promise<void> {
-  const tag = await command(connection, 'COMMIT')
+async function commit(
+  connection: PgConnection,
+  failure: { readonly text: string; readonly error: Error } | undefined,
+): Promise<void> {
+  if (connection.isBroken) {
+    throw stateError('08006', 'the connection was lost before the COMMIT: nothing was saved', failure?.error)
+  }
+  let tag: string
+  try {
+    tag = await command(connection, 'COMMIT')
+  } catch (error) {
+    // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
+    throw connection.isBroken || !isAnswer(error) ? outcomeUnknown(error) : error
+  }
   if (tag === 'COMMIT') return
-  throw new DriverAdapterError({
-    kind: 'postgres',
-    code: '25P02',
-    severity: 'ERROR',
-    message:
-      'the transaction was rolled back, not committed: a statement in it had failed, and the error was caught ' +
-      'without ending the transaction. Nothing of it was saved.',
-    detail: undefined,
-    column: undefined,
-    hint: 'Let the error of the statement end the transaction, or run the statement in a nested transaction.',
-    originalCode: '25P02',
-    originalMessage: 'the transaction was rolled back, not committed',
-  })
+  const cause =
+    failure === undefined ? 'a statement in it had failed' : `this statement had failed: ${failure.text}`
+  throw stateError(
+    '25P02',
+    `the transaction was rolled back, not committed, and nothing of it was saved: ${cause}` +
+      (failure === undefined ? '' : ` (${failure.error.message})`),
+    failure?.error,
+  )
 }
 
-/** A connection that cannot roll back is closed by the pool, and then the server rolls back by itself. */
-async function rollback(connection: PgConnection): Promise<void> {
-  await command(connection, 'ROLLBACK').catch(() => {})
+function isAnswer(error: unknown): boolean {
+  return typeof (error as { severity?: unknown } | null)?.severity === 'string'
+}
+
+function outcomeUnknown(error: unknown): DriverAdapterError {
+  const reason = error instanceof Error ? error.message : 'no answer'
+  const message = `it is not known whether the transaction was committed: the COMMIT was not answered (${reason})`
+  const unknown = new DriverAdapterError({
+    kind: 'ConnectionClosed',
+    originalCode: '08007',
+    originalMessage: message,
+  })
+  unknown.message = message
+  return Object.defineProperty(unknown, 'originalError', { value: error })
+}
+
+function stateError(code: string, message: string, cause?: Error): DriverAdapterError {
+  const error = new DriverAdapterError({
+    kind: code.startsWith('08') ? 'ConnectionClosed' : 'postgres',
+    code,
+    severity: 'ERROR',
+    message,
+    detail: undefined,
+    column: undefined,
+    hint: 'Let the error of a statement end the transaction, or run the statement in a nested transaction.',
+    originalCode: code,
+    originalMessage: message,
+  })
+  error.message = message
+  return Object.defineProperty(error, 'originalError', { value: cause })
+}
+
+/** A transaction that a statement of the user's has ended; what became of it is what that statement said. */
+function endedByHand(text: string): DriverAdapterError {
+  return new DriverAdapterError({
+    kind: 'TransactionAlreadyClosed',
+    cause:
+      `Transaction already closed: it was ended by hand, by the statement ${text.trim()}. ` +
+      'Leave COMMIT and ROLLBACK to $transaction.',
+  })
 }
 
 function quote(identifier: string): string {

@@ -18,6 +18,7 @@ export function toPgValue(arg: unknown, argType: ArgType | undefined): PgValue {
     case 'string':
       return fromString(arg, argType)
     case 'number':
+      return Object.is(arg, -0) ? '-0' : String(arg)
     case 'boolean':
     case 'bigint':
       return String(arg)

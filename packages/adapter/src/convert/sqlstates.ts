@@ -32,8 +32,12 @@ export function isServerError(value: unknown): value is ServerError {
 }
 
 export function mapServerError(error: ServerError): MappedError {
-  const mapping = BY_SQLSTATE[error.code] ?? (error.code.startsWith('08') ? connectionClosed : other)
-  return mapping(error)
+  return (BY_SQLSTATE[error.code] ?? (endsConnection(error) ? connectionClosed : other))(error)
+}
+
+/** Class 08, but for a statement with the wrong number of parameters, which ends nothing. */
+function endsConnection({ code, severity }: ServerError): boolean {
+  return code.startsWith('08') && !(code === '08P01' && severity === 'ERROR')
 }
 
 const connectionClosed: Mapping = () => ({ kind: 'ConnectionClosed' })

@@ -45,7 +45,9 @@ function firstOf(error: unknown): unknown {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (error instanceof Error) return error.message
+  // Whatever a password function of the user throws.
+  return typeof error === 'string' ? error : typeof error
 }
 
 function adviceFor(error: unknown): Advice | undefined {

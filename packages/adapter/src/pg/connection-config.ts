@@ -27,6 +27,7 @@ export function resolveConnection(
   const { schema: urlSchema, ...urlFields } = fromUrl
   const schema = schemaOption ?? urlSchema
   const merged = { ...urlFields, ...fields } as ClientConfig
+  refuseMisplacedSecrets(merged)
   // The form of dates must not depend on how the server is set up; what the user sets comes after and wins.
   const settings = ['-c DateStyle=ISO']
   if (schema !== undefined) settings.push(`-c search_path=${escapeOption(quoteIdentifier(schema))}`)
@@ -39,6 +40,31 @@ export function withDatabase(config: ConnectionConfig, database: string): Connec
   const client = { ...config.client, database }
   return { ...config, client, target: describeTarget(client) }
 }
+
+/**
+ * What a URL may say. Not, for example, `binary`, which corrupts values (pg decodes binary fields as text), nor
+ * `pipeline` or `stream`, which are ours to decide.
+ */
+const URL_KEYS: ReadonlySet<string> = new Set([
+  'host',
+  'port',
+  'database',
+  'user',
+  'password',
+  'ssl',
+  'sslnegotiation',
+  'application_name',
+  'fallback_application_name',
+  'options',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'query_timeout',
+  'client_encoding',
+  'keepAlive',
+  'keepAliveInitialDelayMillis',
+  'schema',
+])
 
 function parseUrl(url: string): Record<string, unknown> & { schema?: string } {
   if (!/^(postgres|postgresql|socket):\/\//.test(url) && !url.startsWith('/')) {
@@ -67,11 +93,24 @@ function parseUrl(url: string): Record<string, unknown> & { schema?: string } {
   const known = Object.entries(parsed).filter(
     ([, value]) => value !== undefined && value !== null && value !== '',
   )
-  const { port, schema, ...rest } = Object.fromEntries(known) as Record<string, unknown>
+  const { port, schema, ...rest } = Object.fromEntries(known.filter(([key]) => URL_KEYS.has(key)))
   return {
     ...rest,
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(typeof schema === 'string' ? { schema } : {}),
+  }
+}
+
+/** A password with a `/` in it, or a URL where a host belongs, would be told to everyone as part of an address. */
+function refuseMisplacedSecrets({ host, database }: ClientConfig): void {
+  if (host !== undefined && /[@\s]|:\/\//.test(host)) {
+    throw new OptionsError('`host` is not the name of a host: a URL belongs into `connectionString`')
+  }
+  if (database?.includes('@') === true) {
+    throw new OptionsError(
+      '`connectionString` names a database with an @ in it: most likely the password has characters such as ' +
+        '/ : @ # or %, which must be percent-encoded',
+    )
   }
 }
 

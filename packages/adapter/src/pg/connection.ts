@@ -79,9 +79,22 @@ export class PgConnection {
     this.#settings.seal()
   }
 
-  /** The statement that began the transaction which is open, as far as one is. */
+  get isInTransaction(): boolean {
+    return transactionStatus(this.client) !== 'I'
+  }
+
+  /** A transaction that is open when the connection comes back is meant to be rolled back. */
+  expectRollback(): void {
+    this.#transactionText = undefined
+  }
+
+  /** The statement that began a transaction which is open and was left to nobody, as far as there is one. */
   get openTransaction(): string | undefined {
     return transactionStatus(this.client) === 'I' ? undefined : this.#transactionText
+  }
+
+  get isBroken(): boolean {
+    return this.condition === 'broken'
   }
 
   get isBusy(): boolean {
@@ -189,8 +202,9 @@ export class PgConnection {
 
   keepProcessAlive(isInUse: boolean): void {
     const socket = socketOf(this.client)
-    if (isInUse) socket.ref()
-    else socket.unref()
+    // A stream of the user's own may know neither.
+    if (isInUse) socket.ref?.()
+    else socket.unref?.()
   }
 
   destroy(): void {

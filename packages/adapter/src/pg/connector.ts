@@ -1,6 +1,7 @@
 /**
  * Makes connections to PostgreSQL for the pool. The only file that imports `pg` at run time.
  */
+import { setMaxListeners } from 'node:events'
 import pg from 'pg'
 import type { ConnectionHooks } from '../options.js'
 import type { Clock } from '../pool/clock.js'
@@ -33,10 +34,14 @@ export class PgConnector implements Connector<PgConnection> {
 
   async open(signal: AbortSignal): Promise<PgConnection> {
     // Dead peers are noticed by the kernel even while nothing is sent.
-    const client = new pg.Client({ keepAlive: true, ...this.#config.client })
+    const { client: config } = this.#config
+    // Whoever brings a stream of his own looks after it.
+    const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
     const connection = new PgConnection(client, this.#clock)
     const giveUp = (error: Error): void => void socketOf(client).destroy(error)
     const onAbort = (): void => giveUp(new Error('the pool was closed'))
+    // As many as are opened at the same time.
+    setMaxListeners(0, signal)
     signal.addEventListener('abort', onAbort, { once: true })
     const { limitMs } = this.#options
     const timer = Number.isFinite(limitMs)
@@ -44,6 +49,8 @@ export class PgConnector implements Connector<PgConnection> {
       : undefined
     try {
       await client.connect()
+      // A password function that rejects with nothing makes `connect` resolve without a connection.
+      if (connection.condition === 'broken' || connection.isBusy) throw new Error('the server was not ready')
       await this.#configure(connection)
     } catch (error) {
       // A server that said no may leave the socket open.

@@ -81,7 +81,8 @@ export class PoolLender implements Lender {
   }
 
   suspend(): Promise<void> {
-    return this.#pool.suspend()
+    // Whoever disconnects with work under way has five seconds; then even a server that is gone holds nobody.
+    return this.#pool.suspend({ force: true })
   }
 
   getStats(): PoolStats {

@@ -18,6 +18,9 @@ const DONE = Promise.resolve()
 /** Why a connection that leaves is not replaced. */
 const NOT_REPLACED: ReadonlySet<CloseReason> = new Set(['idle', 'poolClosed', 'surplus'])
 
+/** Who ends a connection this soon may end the next one, too. */
+const YOUNG_MS = 1_000
+
 /** After this long the end of a connection may lie unread in our own socket. */
 const UNREAD_AFTER_MS = 10
 
@@ -30,8 +33,8 @@ export interface CirculationSettings {
 export interface CirculationEvents<C, W> {
   /** The connection is the waiter's from now on. */
   onGranted(waiter: W, entry: Entry<C>): void
-  /** A connection that has left is closed; one should be opened in its place. */
-  onReplaceable(): void
+  /** A connection that has left is closed; one should be opened in its place, at once or after a pause. */
+  onReplaceable(diedYoung: boolean): void
   /** A connection that has left is closed. */
   onClosed(): void
   /** A connection was lost, other than by our closing it. */
@@ -92,7 +95,7 @@ export class Circulation<C, W extends ListItem> {
   /** A connection was opened. */
   admit(connection: C): void {
     const lifetime = this.#settings.maxLifetime * (1 - LIFETIME_JITTER * Math.random())
-    const entry = new Entry(connection, this.#clock.now() + lifetime, this.#generation, this.#alarms)
+    const entry = new Entry(connection, this.#clock.now(), lifetime, this.#generation, this.#alarms)
     this.#ledger.add(entry)
     this.#keeper.watch(entry.expiresAt)
     this.#connector.onLost(connection, (error) => this.#onLost(entry, error))
@@ -162,7 +165,8 @@ export class Circulation<C, W extends ListItem> {
   }
 
   async #restore(entry: Entry<C>): Promise<void> {
-    this.#ledger.reserve(entry)
+    // One that has just been opened, and was left unclean by that, is reserved as it is.
+    if (entry.place === 'leased') this.#ledger.reserve(entry)
     try {
       await this.#connector.restore(entry.connection)
     } catch {
@@ -243,10 +247,13 @@ export class Circulation<C, W extends ListItem> {
    * see more than `maxSize`, not even for a moment.
    */
   async #retire(entry: Entry<C>, reason: CloseReason): Promise<void> {
+    const age = this.#clock.now() - entry.openedAt
     this.#ledger.remove(entry)
     await this.#connector.close(entry.connection)
     this.#ledger.forget()
-    if (!this.#isStopped && !NOT_REPLACED.has(reason)) this.#events.onReplaceable()
+    if (!this.#isStopped && !NOT_REPLACED.has(reason)) {
+      this.#events.onReplaceable(reason === 'broken' && age < YOUNG_MS)
+    }
     this.#events.onClosed()
   }
 

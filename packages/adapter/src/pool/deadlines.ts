@@ -100,11 +100,22 @@ export class Deadlines {
         this.#cancelled--
       } else {
         earliest.isCancelled = true
-        earliest.callback()
+        this.#call(earliest)
       }
       earliest = this.#heap[0]
     }
     this.#arm()
+  }
+
+  /** What one of them throws must not keep the others from passing. */
+  #call(item: Item): void {
+    try {
+      item.callback()
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   #push(item: Item): void {

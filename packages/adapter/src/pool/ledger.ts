@@ -19,6 +19,7 @@ export type Place = 'idle' | 'leased' | 'reserved' | 'gone'
 /** A connection, as the ledger sees it. */
 export class Entry<C> extends ListItem {
   readonly connection: C
+  readonly openedAt: number
   /** When the connection has lived long enough. */
   readonly expiresAt: number
   /** @internal Only the ledger moves an entry. */
@@ -32,10 +33,11 @@ export class Entry<C> extends ListItem {
   /** How many alarms it has outlived, or been cleared of since. */
   alarmsCleared: number
 
-  constructor(connection: C, expiresAt: number, generation = 0, alarmsCleared = 0) {
+  constructor(connection: C, openedAt: number, lifetime: number, generation = 0, alarmsCleared = 0) {
     super()
     this.connection = connection
-    this.expiresAt = expiresAt
+    this.openedAt = openedAt
+    this.expiresAt = openedAt + lifetime
     this.generation = generation
     this.alarmsCleared = alarmsCleared
   }

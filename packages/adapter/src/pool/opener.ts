@@ -52,10 +52,16 @@ export class Opener<C> {
     this.#events = events
   }
 
-  /** Opens one more connection. */
-  start(isGrowth: boolean): void {
-    this.#ready.push(new Slot(isGrowth, new Backoff(this.#settings.reconnectTimeout)))
-    this.#pump()
+  /** Opens one more connection, at once or after a while; `kick` shortens that. */
+  start(isGrowth: boolean, delayMs = 0): void {
+    const slot = new Slot(isGrowth, new Backoff(this.#settings.reconnectTimeout))
+    if (delayMs > 0) {
+      slot.startedAt = this.#clock.now()
+      this.#sleep(slot, slot.startedAt + delayMs)
+    } else {
+      this.#ready.push(slot)
+      this.#pump()
+    }
   }
 
   /** Someone waits: when every slot sleeps, the one that wakes first wakes earlier. */

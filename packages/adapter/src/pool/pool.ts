@@ -22,9 +22,9 @@ export interface PoolHooks {
   /** Counters to go on with, instead of new ones. */
   readonly counters?: Counters
   /** Told of every connection that is lost. */
-  readonly onLost?: (error: Error, wasIdle: boolean) => void
+  readonly onLost?: (error: Error, wasIdle: boolean) => unknown
   /** Told when the pool gives up to open a connection, after `reconnectTimeout`. */
-  readonly onGaveUp?: () => void
+  readonly onGaveUp?: () => unknown
 }
 
 export class Pool<C> {
@@ -57,7 +57,7 @@ export class Pool<C> {
     this.#deadlines = new Deadlines(clock)
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
       onGranted: (waiter, entry) => this.#grant(waiter, entry),
-      onReplaceable: () => this.#supply.replace(),
+      onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
       onClosed: () => this.#notify(),
       onLost: (error, wasIdle) => tell(() => this.#hooks.onLost?.(error, wasIdle)),
     })
@@ -87,6 +87,9 @@ export class Pool<C> {
   /** Resolves once `minSize` connections exist. The pool stays as it is when that takes too long. */
   async wait(timeoutMs = DEFAULT_WAIT_MS): Promise<void> {
     if (this.#state !== 'open') throw this.#notOpenError()
+    // A pool that has given up begins again.
+    this.#supply.fill()
+    this.#supply.kick()
     const isFilled = await this.#until(
       () => this.#ledger.alive >= this.#ledger.sizes.minSize || !this.isOpen,
       timeoutMs,
@@ -104,6 +107,7 @@ export class Pool<C> {
     if (timeout <= 0) {
       // It gets none, but it shows that one more is wanted.
       this.#supply.growFor(1)
+      this.#supply.kick()
       return this.#turnAway(this.#timeoutError(timeout))
     }
     if (this.#ledger.queueIsFull) {
@@ -145,6 +149,7 @@ export class Pool<C> {
    * up. Connections that are lent are closed when they come back, or at the deadline with `force`.
    */
   close(options?: CloseOptions): Promise<void> {
+    if (this.#closed !== undefined && options?.force === true) return this.#stop('closed', options)
     this.#closed ??= this.#stop('closed', options)
     return this.#closed
   }
@@ -295,10 +300,10 @@ export class Pool<C> {
   }
 }
 
-/** What a listener throws is its own affair: the pool goes on. */
-function tell(listener: () => void): void {
+/** What a listener throws, or rejects with, is its own affair: the pool goes on. */
+function tell(listener: () => unknown): void {
   try {
-    listener()
+    Promise.resolve(listener()).catch(() => {})
   } catch {
     // See above.
   }

@@ -9,6 +9,11 @@ import { Opener, type OpenerSettings, type Slot } from './opener.js'
 import type { Counters } from './stats.js'
 import type { Connector } from './types.js'
 
+/** Deaths of young connections this close together have one cause. */
+const SERIES_MS = 10_000
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 5_000
+
 export interface SupplyEvents<C> {
   onOpened(connection: C): void
   onFailed(error: unknown): void
@@ -23,6 +28,9 @@ export class Supply<C> {
   /** Only one connection at a time is opened because someone waits: a burst must not open them all. */
   #isGrowing = false
   #lastError: unknown
+  readonly #clock: Clock
+  #youngDeaths = 0
+  #lastYoungDeath = -Infinity
 
   constructor(
     connector: Connector<C>,
@@ -33,6 +41,7 @@ export class Supply<C> {
     events: SupplyEvents<C>,
   ) {
     this.#ledger = ledger
+    this.#clock = clock
     this.#counters = counters
     this.#events = events
     this.#opener = new Opener(connector, clock, settings, {
@@ -58,14 +67,21 @@ export class Supply<C> {
   }
 
   /** Opens one more where so many are wanted, unless as many are on their way. */
-  growFor(wanted: number): void {
+  growFor(wanted: number, delayMs = 0): void {
     const { onTheirWay, canGrow } = this.#ledger
-    if (!this.#isGrowing && canGrow && wanted > onTheirWay) this.#openOne(true)
+    if (!this.#isGrowing && canGrow && wanted > onTheirWay) this.#openOne(true, delayMs)
   }
 
-  /** Opens another in the place of one that has left. */
-  replace(): void {
-    if (this.#ledger.canGrow) this.#openOne(false)
+  /** Opens another in the place of one that has left; with pauses where all of them die young. */
+  replace(diedYoung: boolean): void {
+    const now = this.#clock.now()
+    const isSeries = diedYoung && now - this.#lastYoungDeath < SERIES_MS
+    this.#youngDeaths = isSeries ? this.#youngDeaths + 1 : 0
+    if (diedYoung) this.#lastYoungDeath = now
+    if (!this.#ledger.canGrow) return
+    // Each may die once, of one cause, before that is a reason to wait.
+    const excess = this.#youngDeaths - this.#ledger.sizes.maxSize
+    this.#openOne(false, excess <= 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (excess - 1), LONGEST_PAUSE_MS))
   }
 
   /** Someone waits: attempts that sleep wake sooner. */
@@ -80,10 +96,12 @@ export class Supply<C> {
     this.#isGrowing = false
   }
 
-  #openOne(isGrowth: boolean): void {
+  #openOne(isGrowth: boolean, delayMs = 0): void {
     if (isGrowth) this.#isGrowing = true
     this.#ledger.addSlot()
-    this.#opener.start(isGrowth)
+    this.#opener.start(isGrowth, delayMs)
+    // A pause is for an idle pool; those who wait shorten it.
+    if (delayMs > 0 && this.#ledger.waiting > 0) this.#opener.kick()
   }
 
   #onOpened(connection: C, connectMs: number, slot: Slot): void {
@@ -110,6 +128,6 @@ export class Supply<C> {
     if (slot.isGrowth) this.#isGrowing = false
     this.#ledger.dropSlot()
     this.#events.onGaveUp()
-    this.grow()
+    this.growFor(this.#ledger.waiting, FIRST_PAUSE_MS)
   }
 }

@@ -112,6 +112,7 @@ describe('what a borrower leaves behind', () => {
     const lease = await pool.acquire()
     const pid = await pidOf(lease.client)
     const forgotten = errorOf(lease.client.query('SELECT pg_sleep(30)'))
+    await eventually(async () => expect(await statesOf(database)).toEqual(['active']))
     const next = pool.use(async (client) => {
       expect(await statesOf(database)).toEqual(['idle'])
       return pidOf(client)
@@ -127,6 +128,7 @@ describe('what a borrower leaves behind', () => {
     const pid = await pidOf(lease.client)
     await lease.client.query('BEGIN; INSERT INTO t VALUES (1)')
     const forgotten = errorOf(lease.client.query('INSERT INTO t SELECT 2 FROM pg_sleep(30)'))
+    await eventually(async () => expect(await statesOf(database)).toEqual(['active']))
     await lease.release()
     expect(await forgotten).toMatchObject({ code: '57014' })
     expect(await pool.use(pidOf)).toBe(pid)

@@ -236,8 +236,8 @@ test('a statement that the server cancels fails, and its connection lives on', a
   const running = knownErrorOf(prisma.$executeRaw`SELECT pg_sleep(10)`)
   await eventually(async () => {
     const rows = await world.database.query(
-      `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '${SUBJECT}' AND state = 'active'
-          AND datname = current_database() AND query LIKE '%pg_sleep%'`,
+      `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '${SUBJECT}' AND wait_event = 'PgSleep'
+          AND datname = current_database()`,
     )
     expect(rows).toHaveLength(1)
   })

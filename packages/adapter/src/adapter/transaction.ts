@@ -158,7 +158,8 @@ class RealPoolTransaction implements Transaction {
       if (error instanceof Error) this.#failure ??= { text, error }
       throw error
     } finally {
-      if (!connection.isBroken && !connection.isInTransaction) this.#endedBy = text
+      // After a rollback the connection is the pool's again, and its status tells nothing about us.
+      if (!this.#hasRolledBack && !connection.isBroken && !connection.isInTransaction) this.#endedBy = text
     }
   }
 }

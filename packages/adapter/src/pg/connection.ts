@@ -220,9 +220,16 @@ export class PgConnection {
 
   /** Whether the server becomes ready, rather than gone or silent. */
   async #isReady(): Promise<boolean> {
-    const drained = new Promise<void>((resolve) => this.client.once('drain', resolve))
+    // Noted at the event: by the time this goes on, another who waited for it may have sent something.
+    let isDrained = false
+    const drained = new Promise<void>((resolve) =>
+      this.client.once('drain', () => {
+        isDrained = true
+        resolve()
+      }),
+    )
     await this.#within(SETTLE_MS, Promise.race([drained, this.#ended]))
-    return isUsable(this.client) && !isBusy(this.client)
+    return isDrained && isUsable(this.client)
   }
 
   /** Whether the work is done within the time; a failure of the work counts as not done. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
 import {
   type PoolOptions,
-  parseDuration,
   resolveAdapterOptions,
   resolveRealPoolOptions,
 } from '../../packages/adapter/src/options.js'
+import { parseDuration } from '../../packages/adapter/src/option-schema.js'
 
 const HOST = { host: 'db.example' }
 
@@ -109,7 +109,7 @@ describe('bad input', () => {
     expect(message.split('\n')).toEqual([
       'the options are not valid:',
       '- `password` must be a string, or a function that returns one',
-      '- `pool.maxSize` (2.5) must be a whole number, 1 or more',
+      '- `pool.maxSize` (2.5) must be a whole number, 1 or more, or Infinity',
       "- `pool.timeout` (10) is 10 milliseconds as written: write '10s' or '10ms'",
       '- `pool.minSiz` is not an option: did you mean `pool.minSize`?',
       expect.stringMatching(/^- `pool.foo` is not an option; there are: name, minSize, maxSize/),
@@ -131,9 +131,9 @@ describe('bad input', () => {
 
   test.each([
     [{ minSize: 5, maxSize: 2 }, '`pool` has a maxSize (2) below its minSize (5)'],
-    [{ minSize: 0, maxSize: 0 }, '`pool.maxSize` (0) must be a whole number, 1 or more'],
+    [{ minSize: 0, maxSize: 0 }, '`pool.maxSize` (0) must be a whole number, 1 or more, or Infinity'],
     [{ minSize: -1 }, '`pool.minSize` (-1) must be a whole number, 0 or more'],
-    [{ numWorkers: 0 }, '`pool.numWorkers` (0) must be a whole number, 1 or more'],
+    [{ numWorkers: 0 }, '`pool.numWorkers` (0) must be a whole number, 1 or more, or Infinity'],
     [{ name: '' }, "`pool.name` ('') must not be empty"],
     [{ maxSize: '10' }, "`pool.maxSize` ('10') must be a number"],
   ])('pool options %j are refused', (options, expected) => {
@@ -152,7 +152,7 @@ describe('bad input', () => {
     expect(problems(null)).toContain('the options must be a URL or an object, not null')
     expect(problems(undefined)).toContain('the options must be a URL or an object, not undefined')
     expect(problems({ ...HOST, pool: 5 })).toContain(
-      '`pool` must be true or an object of pool options, not a number',
+      '`pool` must be true, false, an object of pool options or a pg.Pool, not a number',
     )
     expect(problems({ ...HOST, onPoolError: 'log' })).toContain("`onPoolError` ('log') must be a function")
     expect(problems({ ...HOST, port: 70_000 })).toContain('`port` (70000) must be a port from 1 to 65535')

@@ -4,6 +4,7 @@ export type {
   ConnectionHook,
   ConnectionOptions,
   Duration,
+  PgPool,
   PoolOptions,
   RealPoolAdapterOptions,
   RealPoolOptions,

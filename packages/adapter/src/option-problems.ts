@@ -25,9 +25,11 @@ function describeProblem(issue: Issue, known: KnownOptions): string {
   const path = v.getDotPath(issue) ?? ''
   if (issue.message === NOT_AN_OPTION) return describeUnknown(path, known)
   if (issue.type === 'loose_object') {
-    if (path === 'pool')
-      return `\`pool\` must be true or an object of pool options, not a ${typeof issue.input}`
     return `the options must be a URL or an object, not ${print(issue.input)}`
+  }
+  // Also not printed: what stands there by mistake may be a URL.
+  if (path === 'pool' && !isPlainObject(issue.input)) {
+    return `\`pool\` ${issue.message}, not ${kindOf(issue.input)}`
   }
   const isSecret = SECRET_KEYS.has(path)
   const isObject = typeof issue.input === 'object'
@@ -66,6 +68,16 @@ function describeUnknown(path: string, known: KnownOptions): string {
   return `\`${path}\` ${NOT_AN_OPTION}; there are: ${names.join(', ')}`
 }
 
+function isPlainObject(value: unknown): boolean {
+  return typeof value === 'object' && value?.constructor === Object
+}
+
 function print(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  const name = typeof value === 'object' ? value.constructor.name : typeof value
+  return `${/^[AEIOU]/i.test(name) ? 'an' : 'a'} ${name}`
 }

@@ -1,11 +1,18 @@
 /**
- * Every option: its type, its default, and one schema that checks it. Resolving is pure: no environment, no
- * connection. All problems are reported at once, each with the option's name, the value and the fix.
+ * Every option: its type, its meaning and its default for users, and what the pool and its connector go by.
+ * What checks them is option-schema.ts.
  */
-import ms, { type StringValue } from 'ms'
 import type { Client, ClientConfig } from 'pg'
-import * as v from 'valibot'
-import { NOT_AN_OPTION, problemsMessage } from './option-problems.js'
+import {
+  adapterSchema,
+  CONNECTION_KEYS,
+  isPgPool,
+  OPTION_NAMES,
+  parse,
+  type ParsedOptions,
+  realPoolSchema,
+  sizesOf,
+} from './option-schema.js'
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
 import type { PoolSettings } from './pool/types.js'
@@ -67,6 +74,35 @@ export interface PoolOptions {
   reset?: ConnectionHook | undefined
   /** Told each time the pool gives up to open a connection, after `reconnectTimeout`. */
   onReconnectFailed?: ((pool: RealPool) => void) | undefined
+  /**
+   * Reports each connection that is lent for longer than this, a transaction's too: as a warning of the process
+   * (`REAL_POOL_LEAK`) that tells its age and where it was acquired, and another when it comes back after all.
+   * `0`: none. @defaultValue `0`
+   */
+  leakDetectionThreshold?: Duration | undefined
+  /**
+   * How many idle connections are kept: one that comes back beyond them is closed, unless somebody waits for
+   * it. `0`: none is kept, each request has a fresh one. @defaultValue `Infinity`
+   */
+  maxIdleCount?: number | undefined
+  /**
+   * How connections are made for requests that wait. `'gradual'`: one at a time, in the background, again and
+   * again until it succeeds or they time out; a burst of short calls opens few. `'immediate'`: one for each, all
+   * at the same time, and when it cannot be made the request fails at once. @defaultValue `'gradual'`
+   */
+  growth?: 'gradual' | 'immediate' | undefined
+  /** By which fraction of it `maxLifetime` is shortened at random. @defaultValue `0.05` */
+  maxLifetimeJitter?: number | undefined
+  /**
+   * When a connection whose lifetime is over is replaced: `'always'`, while it is idle, too; `'acquire'`, only
+   * when it would be lent. @defaultValue `'always'`
+   */
+  enforceLifetimeOn?: 'always' | 'acquire' | undefined
+  /**
+   * Whether one connection that fails its `check` stands for all: those that exist are replaced, none of them
+   * is lent again. Else each is tested by itself. @defaultValue `false`
+   */
+  invalidateOnLost?: boolean | undefined
 }
 
 /** Code of yours that runs on a connection while nobody has borrowed it. It must end what it begins. */
@@ -75,7 +111,7 @@ export type ConnectionHook = (client: Client) => Promise<unknown> | void
 /** The connection fields of node-postgres, in its meaning; those given win over the URL. */
 export type ConnectionOptions = { [K in ConnectionKey]?: ClientConfig[K] | undefined }
 
-type ConnectionKey =
+export type ConnectionKey =
   | 'connectionString'
   | 'host'
   | 'port'
@@ -102,8 +138,25 @@ export interface RealPoolOptions extends ConnectionOptions {
    * @defaultValue `?schema=` of the URL, else the server's own `search_path`
    */
   schema?: string | undefined
-  /** `true`: a pool with the defaults. @defaultValue `true` */
-  pool?: true | PoolOptions | undefined
+  /**
+   * Where connections come from. `true`: a pool with the defaults. An object: a pool with these options.
+   * `false`: no pool; each call makes a connection and closes it, up to ten at a time. A `pg.Pool`: that one,
+   * which stays the caller's to configure and to end. @defaultValue `true`
+   */
+  pool?: boolean | PoolOptions | PgPool | undefined
+}
+
+/** What is needed of a `pg.Pool`; one of any copy of `pg` will do. */
+export interface PgPool {
+  readonly totalCount: number
+  readonly idleCount: number
+  readonly waitingCount: number
+  readonly options: { readonly max?: number; readonly connectionTimeoutMillis?: number | undefined }
+  connect(): Promise<Client & { readonly release: (error?: Error | boolean) => void }>
+  query(text: string): Promise<unknown>
+  end(): Promise<void>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /** What `new RealPoolAdapter(…)` takes. */
@@ -113,171 +166,6 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
   /** Told of every connection that is lost while a query or a transaction uses it. */
   onConnectionError?: ((error: Error) => void) | undefined
 }
-
-const DURATION = /^(?:\d+|\d*\.\d+)(?:ms|s|m|h|d)$/
-const LONGEST_SUSPECT_MS = 999
-
-/** A number from 1 to 999 looks like seconds; only a string says what is meant. */
-const duration = v.pipe(
-  v.custom<Duration>(
-    (value) =>
-      (typeof value === 'number' && value >= 0) || (typeof value === 'string' && DURATION.test(value)),
-    "must be a duration: milliseconds, or a string such as '30s', '500ms', '10m' or '1h'",
-  ),
-  v.check(
-    (value) => typeof value !== 'number' || value === 0 || value > LONGEST_SUSPECT_MS,
-    ({ input }) =>
-      `is ${String(input)} milliseconds as written: write '${String(input)}s' or '${String(input)}ms'`,
-  ),
-  v.transform((value) => (typeof value === 'number' ? value : ms(value as StringValue))),
-)
-
-const wholeNumber = (least: number) =>
-  v.pipe(
-    v.number('must be a number'),
-    v.check((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`),
-  )
-
-function callback<T>() {
-  return v.custom<T>((value) => typeof value === 'function', 'must be a function')
-}
-
-const poolEntries = {
-  name: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
-  minSize: v.optional(wholeNumber(0)),
-  maxSize: v.optional(wholeNumber(1)),
-  timeout: v.optional(duration, '30s'),
-  maxWaiting: v.optional(wholeNumber(0), 0),
-  maxLifetime: v.optional(duration, '1h'),
-  maxIdle: v.optional(duration, '10m'),
-  connectTimeout: v.optional(duration, '5s'),
-  reconnectTimeout: v.optional(duration, '5m'),
-  numWorkers: v.optional(wholeNumber(1), 3),
-  check: v.optional(
-    v.custom<boolean | ConnectionHook>(
-      (value) => typeof value === 'boolean' || typeof value === 'function',
-      'must be true, false or a function',
-    ),
-    false,
-  ),
-  checkIdleAfter: v.optional(duration, '1s'),
-  configure: v.optional(callback<ConnectionHook>()),
-  reset: v.optional(callback<ConnectionHook>()),
-  onReconnectFailed: v.optional(callback<(pool: RealPool) => void>()),
-}
-
-/** An object with these options and no others; each that it has beyond them is a problem of its own. */
-function onlyOptions<const E extends v.ObjectEntries>(entries: E) {
-  return v.pipe(
-    v.looseObject(entries),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (typeof dataset.value !== 'object' || dataset.value === null) return
-      const input = dataset.value as Record<string, unknown>
-      for (const key of Object.keys(input)) {
-        if (Object.hasOwn(entries, key)) continue
-        const path = { type: 'object', origin: 'key', input, key, value: input[key] } as const
-        addIssue({ message: NOT_AN_OPTION, path: [path] })
-      }
-    }),
-  )
-}
-
-const poolSchema = v.pipe(
-  onlyOptions(poolEntries),
-  v.rawCheck(({ dataset, addIssue }) => {
-    // Also beside other problems, as far as the sizes themselves are numbers.
-    if (typeof dataset.value !== 'object' || dataset.value === null) return
-    const { minSize, maxSize } = sizesOf(dataset.value)
-    if (typeof minSize !== 'number' || typeof maxSize !== 'number') return
-    if (maxSize < minSize) addIssue({ message: `has a maxSize (${maxSize}) below its minSize (${minSize})` })
-  }),
-)
-
-interface Sizes {
-  minSize?: number | undefined
-  maxSize?: number | undefined
-}
-
-const DEFAULT_MIN_SIZE = 2
-const DEFAULT_MAX_SIZE = 10
-
-/** Where only one of the two sizes is given, the other's default gives way to it. */
-function sizesOf({ minSize, maxSize }: Sizes) {
-  return {
-    minSize: minSize ?? Math.min(DEFAULT_MIN_SIZE, maxSize ?? DEFAULT_MIN_SIZE),
-    maxSize: maxSize ?? Math.max(DEFAULT_MAX_SIZE, minSize ?? 0),
-  }
-}
-
-const text = () => v.optional(v.string('must be a string'))
-const milliseconds = () =>
-  v.optional(v.union([wholeNumber(0), v.literal(false)], 'must be a number of milliseconds'))
-
-const connectionEntries = {
-  connectionString: v.optional(
-    v.string('must be a string: the URL of the database, for example from DATABASE_URL'),
-  ),
-  host: text(),
-  port: v.optional(
-    v.pipe(
-      v.number('must be a number'),
-      v.check(
-        (value) => Number.isInteger(value) && value > 0 && value < 65_536,
-        'must be a port from 1 to 65535',
-      ),
-    ),
-  ),
-  database: text(),
-  user: text(),
-  password: v.optional(
-    v.custom<string | (() => string | Promise<string>)>(
-      (value) => typeof value === 'string' || typeof value === 'function',
-      'must be a string, or a function that returns one',
-    ),
-  ),
-  ssl: v.optional(
-    v.custom<ClientConfig['ssl']>(
-      (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
-      'must be true, false or an object of TLS options',
-    ),
-  ),
-  application_name: text(),
-  fallback_application_name: text(),
-  options: text(),
-  statement_timeout: milliseconds(),
-  lock_timeout: milliseconds(),
-  idle_in_transaction_session_timeout: milliseconds(),
-  query_timeout: milliseconds(),
-  client_encoding: text(),
-  keepAlive: v.optional(v.boolean('must be true or false')),
-  keepAliveInitialDelayMillis: v.optional(wholeNumber(0)),
-  stream: v.optional(v.unknown()),
-} satisfies Record<ConnectionKey, v.GenericSchema<unknown, unknown>>
-
-const poolOption = v.optional(
-  v.pipe(
-    v.unknown(),
-    v.transform((value) => (value === true ? {} : value)),
-    poolSchema,
-  ),
-  true,
-)
-
-const realPoolEntries = {
-  ...connectionEntries,
-  schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
-  pool: poolOption,
-}
-const adapterEntries = {
-  ...realPoolEntries,
-  onPoolError: v.optional(callback<(error: Error) => void>()),
-  onConnectionError: v.optional(callback<(error: Error) => void>()),
-}
-
-const realPoolSchema = onlyOptions(realPoolEntries)
-const adapterSchema = onlyOptions(adapterEntries)
-
-const KNOWN = { top: Object.keys(adapterEntries), pool: Object.keys(poolEntries) }
 
 /** The user's code that runs on connections. */
 export interface ConnectionHooks {
@@ -292,7 +180,10 @@ export interface ResolvedOptions {
   readonly connection: ConnectionOptions
   readonly schema: string | undefined
   readonly pool: PoolSettings
+  /** The user's own, whose connections are lent instead of ours. */
+  readonly pgPool: PgPool | undefined
   readonly connectTimeout: number
+  readonly leakDetectionThreshold: number
   readonly hooks: ConnectionHooks
   readonly onReconnectFailed: ((pool: RealPool) => void) | undefined
   readonly onPoolError: ((error: Error) => void) | undefined
@@ -308,12 +199,12 @@ export function resolveAdapterOptions(options: string | RealPoolAdapterOptions):
 }
 
 function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapterSchema): ResolvedOptions {
+  if (isPgPool(options)) throw new OptionsError('a pg.Pool is given as an option: `{ pool }`')
   const input = typeof options === 'string' ? { connectionString: options } : options
-  const result = v.safeParse(schema, input)
-  if (!result.success) throw new OptionsError(problemsMessage(result.issues, KNOWN))
-  const output = result.output as v.InferOutput<v.ObjectSchema<typeof adapterEntries, undefined>>
+  const output = parse(schema, input, OPTION_NAMES) as ParsedOptions
   const { schema: schemaName, pool, onPoolError, onConnectionError, ...connection } = output
-  const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...settings } = pool
+  const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...rest } = pool
+  const { leakDetectionThreshold, ...settings } = rest
   return {
     connection: connection as ConnectionOptions,
     schema: schemaName,
@@ -325,7 +216,9 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
       maxIdle: zeroIsNever(pool.maxIdle),
       checkIdleAfter: check === false ? undefined : checkIdleAfter,
     },
+    pgPool: pgPoolOf(input as RealPoolOptions),
     connectTimeout: zeroIsNever(connectTimeout),
+    leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
     onReconnectFailed,
     onPoolError,
@@ -333,26 +226,18 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   }
 }
 
+function pgPoolOf(options: RealPoolOptions): PgPool | undefined {
+  if (!isPgPool(options.pool)) return undefined
+  const misplaced = CONNECTION_KEYS.filter((key) => options[key] !== undefined)
+  if (misplaced.length === 0) return options.pool
+  const names = misplaced.map((key) => `\`${key}\``).join(', ')
+  throw new OptionsError(
+    `${names} beside a pg.Pool would have no effect: the pool has its own. Leave it out, or give it to the pool.`,
+  )
+}
+
 function zeroIsNever(durationMs: number): number {
   return durationMs === 0 ? Infinity : durationMs
-}
-
-/** Sizes for `resize`: what is not given stays as it is. */
-export function parseSizes(
-  sizes: { minSize?: number | undefined; maxSize?: number | undefined },
-  current: { minSize: number; maxSize: number },
-): { minSize: number; maxSize: number } {
-  const given = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined))
-  const result = v.safeParse(poolSchema, { ...current, ...given })
-  if (!result.success) throw new OptionsError(problemsMessage(result.issues, KNOWN))
-  return sizesOf(result.output)
-}
-
-/** The milliseconds of a duration that a method was given. */
-export function parseDuration(name: string, value: Duration): number {
-  const result = v.safeParse(v.object({ [name]: duration }), { [name]: value })
-  if (!result.success) throw new OptionsError(problemsMessage(result.issues, KNOWN))
-  return result.output[name] as number
 }
 
 let poolsNamed = 0

@@ -9,7 +9,7 @@ class Item extends ListItem {
 }
 
 function filledLedger(connections: number, maxSize = 4) {
-  const ledger = new Ledger<number, Item>({ minSize: 1, maxSize, maxWaiting: 0 })
+  const ledger = new Ledger<number, Item>({ minSize: 1, maxSize, maxWaiting: 0, maxIdleCount: Infinity })
   for (let connection = 1; connection <= connections; connection++) {
     const entry = new Entry(connection, 0, Infinity)
     ledger.add(entry)
@@ -38,7 +38,7 @@ describe('the ledger', () => {
     expect(ledger.canGrow).toBe(false)
     ledger.dropSlot()
     ledger.settle(reserved)
-    ledger.remove(leased)
+    ledger.remove(leased, true)
     expect(ledger.counts()).toMatchObject({
       size: 3,
       idle: 2,
@@ -47,7 +47,7 @@ describe('the ledger', () => {
       opening: 0,
       closing: 1,
     })
-    ledger.forget()
+    ledger.forget(true)
     expect(ledger.counts()).toMatchObject({ size: 2, idle: 2, closing: 0 })
   })
 
@@ -63,12 +63,12 @@ describe('the ledger', () => {
   test('refuses a move that cannot be: it would mean that a connection is in two places', () => {
     const ledger = filledLedger(1)
     const entry = ledger.takeIdle() as Entry<number>
-    ledger.remove(entry)
+    ledger.remove(entry, true)
     expect(() => ledger.settle(entry)).toThrow(/^bug: a connection cannot go from gone to idle/)
-    expect(() => ledger.remove(entry)).toThrow(/^bug:/)
+    expect(() => ledger.remove(entry, true)).toThrow(/^bug:/)
     expect(() => ledger.dropSlot()).toThrow(/^bug:/)
-    ledger.forget()
-    expect(() => ledger.forget()).toThrow(/^bug:/)
+    ledger.forget(true)
+    expect(() => ledger.forget(true)).toThrow(/^bug:/)
   })
 
   test('finds a spare connection only when the whole window did without one', () => {
@@ -76,8 +76,8 @@ describe('the ledger', () => {
     const [first, second] = [ledger.takeIdle(), ledger.takeIdle()] as [Entry<number>, Entry<number>]
     const spare = ledger.endIdleWindow()
     expect(spare?.connection).toBe(3)
-    ledger.remove(spare as Entry<number>)
-    ledger.forget()
+    ledger.remove(spare as Entry<number>, true)
+    ledger.forget(true)
     // At the beginning of this window none was idle: all that are idle at its end were needed.
     ledger.settle(first)
     ledger.settle(second)

@@ -28,6 +28,11 @@ const DEFAULTS: PoolSettings = {
   reconnectTimeout: 5 * MINUTE,
   numWorkers: 3,
   checkIdleAfter: undefined,
+  maxIdleCount: Infinity,
+  growth: 'gradual',
+  maxLifetimeJitter: 0.05,
+  enforceLifetimeOn: 'always',
+  invalidateOnLost: false,
 }
 
 export function makePool(settings: Partial<PoolSettings> = {}): Rig {

@@ -1,8 +1,8 @@
 /** What users hand to `new PrismaClient({ adapter })`: one adapter is one pool, however many clients share it. */
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { type RealPoolAdapterOptions, type ResolvedOptions, resolveAdapterOptions } from '../options.js'
-import { type ConnectionConfig, resolveConnection, withDatabase } from '../pg/connection-config.js'
-import { PoolLender } from '../pg/lender.js'
+import { type ConnectionConfig, configFor, withDatabase } from '../pg/connection-config.js'
+import { type Lender, makeLender } from '../pg/lender.js'
 import { RealPool } from '../pg/real-pool.js'
 import { systemClock } from '../pool/clock.js'
 import { RealPoolConnection } from './adapter.js'
@@ -30,7 +30,7 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
   readonly pool: RealPool
   readonly #options: ResolvedOptions
   readonly #config: ConnectionConfig
-  readonly #lender: PoolLender
+  readonly #lender: Lender
   #clients = 0
 
   /**
@@ -39,8 +39,8 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
    */
   constructor(options: string | RealPoolAdapterOptions) {
     this.#options = resolveAdapterOptions(options)
-    this.#config = resolveConnection(this.#options.connection, this.#options.schema)
-    this.#lender = new PoolLender(this.#options, this.#config, systemClock, () =>
+    this.#config = configFor(this.#options)
+    this.#lender = makeLender(this.#options, this.#config, systemClock, () =>
       this.#options.onReconnectFailed?.(this.pool),
     )
     this.pool = new RealPool({ lender: this.#lender })
@@ -69,7 +69,8 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
       await main.dispose()
       throw error
     }
-    const lender = new PoolLender(this.#options, withDatabase(this.#config, database), systemClock)
+    const config = withDatabase(this.#config, database)
+    const lender = makeLender({ ...this.#options, pgPool: undefined }, config, systemClock)
     lender.open()
     return new RealPoolConnection(lender, this.#config.schema, async () => {
       // A database that is in use cannot be dropped: first our own connections to it end.

@@ -28,6 +28,11 @@ function privateOf(client: Client): PrivateClient {
   return client as unknown as PrivateClient
 }
 
+/** Whether the client speaks the protocol itself; one of `pg-native` leaves that to libpq. */
+export function hasProtocol(client: Client): boolean {
+  return (privateOf(client) as Partial<PrivateClient>).connection !== undefined
+}
+
 /** The socket, which TLS replaces while connecting: always to be asked anew. */
 export function socketOf(client: Client): Socket {
   return privateOf(client).connection.stream

@@ -4,7 +4,8 @@
  */
 import type { ClientConfig } from 'pg'
 import { parse } from 'pg-connection-string'
-import type { ConnectionOptions } from '../options.js'
+import { CONNECTION_KEYS } from '../option-schema.js'
+import type { ConnectionOptions, PgPool, ResolvedOptions } from '../options.js'
 import { OptionsError } from '../pool/errors.js'
 
 export interface ConnectionConfig {
@@ -17,13 +18,32 @@ export interface ConnectionConfig {
 /** Any of these says where to connect, as it does for psql. */
 const ENVIRONMENT = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGSERVICE']
 
+export function configFor({ connection, schema, pgPool }: ResolvedOptions): ConnectionConfig {
+  return pgPool === undefined ? resolveConnection(connection, schema) : configOfPool(pgPool, schema)
+}
+
 export function resolveConnection(
   options: ConnectionOptions,
   schemaOption: string | undefined,
 ): ConnectionConfig {
+  if (options.connectionString === undefined) requireSomeTarget(options)
+  return merge(options, schemaOption)
+}
+
+/** What the pool of the user's connects to: for messages, and for a database beside that one. */
+function configOfPool(pool: PgPool, schema: string | undefined): ConnectionConfig {
+  const options = pool.options as ConnectionOptions
+  try {
+    return merge(Object.fromEntries(CONNECTION_KEYS.map((key) => [key, options[key]])), schema)
+  } catch {
+    // node-postgres, which takes more than we do, may have made something of it all the same.
+    return { client: {}, schema, target: "the server of the application's pg.Pool" }
+  }
+}
+
+function merge(options: ConnectionOptions, schemaOption: string | undefined): ConnectionConfig {
   const { connectionString, ...fields } = withoutUndefined(options)
   const fromUrl = connectionString === undefined ? {} : parseUrl(connectionString)
-  if (connectionString === undefined) requireSomeTarget(options, fields)
   const { schema: urlSchema, ...urlFields } = fromUrl
   const schema = schemaOption ?? urlSchema
   const merged = { ...urlFields, ...fields } as ClientConfig
@@ -114,8 +134,8 @@ function refuseMisplacedSecrets({ host, database }: ClientConfig): void {
   }
 }
 
-function requireSomeTarget(options: ConnectionOptions, fields: object): void {
-  const isNamed = ['host', 'database', 'user', 'stream'].some((key) => key in fields)
+function requireSomeTarget(options: ConnectionOptions): void {
+  const isNamed = (['host', 'database', 'user', 'stream'] as const).some((key) => options[key] !== undefined)
   if (isNamed || ENVIRONMENT.some((name) => process.env[name] !== undefined)) return
   const found =
     'connectionString' in options ? '`connectionString` is undefined' : '`connectionString` is missing'

@@ -102,10 +102,10 @@ export class PgConnection {
   }
 
   /** Calls back once when the connection is lost; soon, when it is lost already. */
-  set onLost(listener: (error: Error) => void) {
+  set onLost(listener: ((error: Error) => void) | undefined) {
     this.#onLost = listener
     const lost = this.#lost
-    if (lost !== undefined) queueMicrotask(() => listener(lost))
+    if (lost !== undefined) queueMicrotask(() => listener?.(lost))
   }
 
   get condition(): Condition {
@@ -126,7 +126,7 @@ export class PgConnection {
       if (isFatal(error)) {
         if (config.queryMode === 'extended' && !this.#hasBegun) unprocessed.add(error)
         this.#lose(error)
-      } else if (isBusy(this.client) && !(await this.#isReady())) this.#lose(error as Error)
+      } else if (isBusy(this.client) && !(await this.becomesReady())) this.#lose(error as Error)
       throw error
     }
   }
@@ -138,7 +138,7 @@ export class PgConnection {
 
   /** Ends the statement and the transaction that a borrower left behind; rejects when they do not end. */
   async endWork(): Promise<void> {
-    if (isBusy(this.client) && !(await this.#isReady())) throw new Error('the connection is still busy')
+    if (isBusy(this.client) && !(await this.becomesReady())) throw new Error('the connection is still busy')
     if (transactionStatus(this.client) === 'I') return
     if (!(await this.#within(SETTLE_MS, this.script('ROLLBACK')))) {
       throw new Error('the transaction left open could not be rolled back')
@@ -181,7 +181,7 @@ export class PgConnection {
       const what = failure === undefined ? 'took too long' : `failed: ${messageOf(failure)}`
       throw new Error(`the ${name} hook ${what}`, { cause: failure })
     }
-    if (isBusy(this.client)) await this.#isReady()
+    if (isBusy(this.client)) await this.becomesReady()
     // What a hook leaves in the session is meant to be there.
     this.markClean()
     if (this.condition !== 'clean') {
@@ -218,8 +218,8 @@ export class PgConnection {
     if (!this.#isClosing) this.#onLost?.(error)
   }
 
-  /** Whether the server becomes ready, rather than gone or silent. */
-  async #isReady(): Promise<boolean> {
+  /** Waits until the server has answered everything; resolves to whether it did, rather than be gone or silent. */
+  async becomesReady(): Promise<boolean> {
     // Noted at the event: by the time this goes on, another who waited for it may have sent something.
     let isDrained = false
     const drained = new Promise<void>((resolve) =>

@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import pg from 'pg'
 import type { ConnectionHooks } from '../options.js'
 import type { Clock } from '../pool/clock.js'
-import type { Condition, ConnectFailure, Connector } from '../pool/types.js'
+import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
 import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
 import { explainConnectFailure } from './connect-failure.js'
@@ -63,14 +63,14 @@ export class PgConnector implements Connector<PgConnection> {
     return connection
   }
 
-  async close(connection: PgConnection): Promise<void> {
+  async close(connection: PgConnection, _reason: CloseReason): Promise<void> {
     // Else the server would go on with it: it notices that its client has gone only when it has something to say.
-    if (connection.isBusy && connection.condition !== 'broken') await this.#cancel(connection)
+    if (connection.isBusy && !connection.isBroken) await this.cancel(connection)
     await connection.close()
   }
 
   destroy(connection: PgConnection): void {
-    if (connection.isBusy && connection.condition !== 'broken') void this.#cancel(connection)
+    if (connection.isBusy && !connection.isBroken) void this.cancel(connection)
     connection.destroy()
   }
 
@@ -85,16 +85,18 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   async restore(connection: PgConnection): Promise<void> {
-    if (connection.isBusy) await this.#cancel(connection)
+    if (connection.isBusy) await this.cancel(connection)
     this.#warnOfTransaction(connection)
     await connection.endWork()
-    if (connection.isChanged) {
-      await connection.discardSession()
-      await this.#configure(connection)
-    }
+    if (connection.isChanged) await this.discardSession(connection)
     const { reset } = this.#options
     if (reset !== undefined) await connection.runHook('reset', reset, this.#hookLimitMs)
     if (connection.condition !== 'clean') throw new Error('the connection did not come clean')
+  }
+
+  protected async discardSession(connection: PgConnection): Promise<void> {
+    await connection.discardSession()
+    await this.#configure(connection)
   }
 
   async #configure(connection: PgConnection): Promise<void> {
@@ -117,7 +119,7 @@ export class PgConnector implements Connector<PgConnection> {
     )
   }
 
-  #cancel(connection: PgConnection): Promise<void> {
+  protected cancel(connection: PgConnection): Promise<void> {
     const { client } = connection
     const wire = new pg.Connection({ ssl: client.ssl }) as unknown as CancelWire
     return requestCancel(wire, client, this.#clock)

@@ -1,13 +1,14 @@
 /** The pool as users see it: connections to PostgreSQL, one borrower each. Usable without Prisma. */
 import { setMaxListeners } from 'node:events'
 import type { Client } from 'pg'
-import { type Duration, parseDuration, type RealPoolOptions, resolveRealPoolOptions } from '../options.js'
+import { parseDuration } from '../option-schema.js'
+import { type Duration, type RealPoolOptions, resolveRealPoolOptions } from '../options.js'
 import { systemClock } from '../pool/clock.js'
 import type { Lease as PoolLease } from '../pool/lease.js'
 import type { PoolStats } from '../pool/stats.js'
-import { resolveConnection } from './connection-config.js'
+import { configFor } from './connection-config.js'
 import type { PgConnection } from './connection.js'
-import { type Lender, PoolLender } from './lender.js'
+import { type Lender, makeLender } from './lender.js'
 
 const DEFAULT_WAIT: Duration = '30s'
 const DEFAULT_CLOSE: Duration = '5s'
@@ -66,8 +67,9 @@ export class RealPool {
       return
     }
     const resolved = resolveRealPoolOptions(options)
-    const config = resolveConnection(resolved.connection, resolved.schema)
-    this.#lender = new PoolLender(resolved, config, systemClock, () => resolved.onReconnectFailed?.(this))
+    this.#lender = makeLender(resolved, configFor(resolved), systemClock, () =>
+      resolved.onReconnectFailed?.(this),
+    )
   }
 
   /**

@@ -33,11 +33,11 @@ export function beginsTransaction(tag: string): boolean {
   return tag === 'BEGIN' || tag === 'START TRANSACTION'
 }
 
-/** The settings that the server reports, and which of them differ from those that the session began with. */
+/** The settings that the server reports, and which of them differ from those that a borrower should find. */
 export class ReportedSettings {
-  readonly #initial = new Map<string, string>()
+  readonly #current = new Map<string, string>()
+  #initial: ReadonlyMap<string, string> = this.#current
   readonly #changed = new Set<string>()
-  #isInitial = true
 
   get areInitial(): boolean {
     return this.#changed.size === 0
@@ -46,13 +46,15 @@ export class ReportedSettings {
   report(name: string, value: string): void {
     // Says what the server is, not what the session has set.
     if (name === 'in_hot_standby') return
-    if (this.#isInitial) this.#initial.set(name, value)
-    else if (this.#initial.get(name) === value) this.#changed.delete(name)
+    this.#current.set(name, value)
+    if (this.#initial.get(name) === value) this.#changed.delete(name)
     else this.#changed.add(name)
   }
 
-  /** From now on, what is reported is a change. */
+  /** As they are now, the settings are as they should be. */
   seal(): void {
-    this.#isInitial = false
+    if (this.areInitial && this.#initial !== this.#current) return
+    this.#initial = new Map(this.#current)
+    this.#changed.clear()
   }
 }

@@ -8,14 +8,11 @@ import { Keeper } from './keeper.js'
 import { Entry, type Ledger } from './ledger.js'
 import type { ListItem } from './list.js'
 import type { Counters } from './stats.js'
-import type { CloseReason, Condition, Connector } from './types.js'
-
-/** An expired connection is replaced at up to 5 % less than `maxLifetime`, so that not all expire at once. */
-const LIFETIME_JITTER = 0.05
+import type { CloseReason, Condition, Connector, PoolSettings } from './types.js'
 
 const DONE = Promise.resolve()
 
-/** Why a connection that leaves is not replaced. */
+/** The reasons for which a connection leaves for good, and no other takes its place. */
 const NOT_REPLACED: ReadonlySet<CloseReason> = new Set(['idle', 'poolClosed', 'surplus'])
 
 /** Who ends a connection this soon may end the next one, too. */
@@ -24,11 +21,16 @@ const YOUNG_MS = 1_000
 /** After this long the end of a connection may lie unread in our own socket. */
 const UNREAD_AFTER_MS = 10
 
-export interface CirculationSettings {
-  readonly maxLifetime: number
-  readonly maxIdle: number
-  readonly checkIdleAfter: number | undefined
-}
+export type CirculationSettings = Pick<
+  PoolSettings,
+  | 'maxLifetime'
+  | 'maxLifetimeJitter'
+  | 'enforceLifetimeOn'
+  | 'maxIdle'
+  | 'checkIdleAfter'
+  | 'invalidateOnLost'
+  | 'growth'
+>
 
 export interface CirculationEvents<C, W> {
   /** The connection is the waiter's from now on. */
@@ -94,10 +96,11 @@ export class Circulation<C, W extends ListItem> {
 
   /** A connection was opened. */
   admit(connection: C): void {
-    const lifetime = this.#settings.maxLifetime * (1 - LIFETIME_JITTER * Math.random())
+    const { maxLifetime, maxLifetimeJitter, enforceLifetimeOn } = this.#settings
+    const lifetime = maxLifetime * (1 - maxLifetimeJitter * Math.random())
     const entry = new Entry(connection, this.#clock.now(), lifetime, this.#generation, this.#alarms)
     this.#ledger.add(entry)
-    this.#keeper.watch(entry.expiresAt)
+    if (enforceLifetimeOn === 'always') this.#keeper.watch(entry.expiresAt)
     this.#connector.onLost(connection, (error) => this.#onLost(entry, error))
     void this.#sort(entry, this.#connector.condition(connection))
   }
@@ -156,8 +159,11 @@ export class Circulation<C, W extends ListItem> {
     switch (condition) {
       case 'clean':
         return this.#settle(entry)
-      case 'unclean':
-        return this.#restore(entry)
+      case 'unclean': {
+        // Whatever it was left with, its end ends that too.
+        const reason = this.#reasonNotToKeep(entry)
+        return reason === undefined ? this.#restore(entry) : this.#retire(entry, reason)
+      }
       case 'broken':
         this.#counters.returnsBad++
         return this.#retire(entry, 'broken')
@@ -204,6 +210,7 @@ export class Circulation<C, W extends ListItem> {
       return
     }
     this.#counters.connectionsLost++
+    if (how === 'check' && this.#settings.invalidateOnLost) this.#generation++
     const retired = this.#retire(entry, how === 'check' ? 'unfit' : 'broken')
     this.serve()
     await retired
@@ -214,23 +221,30 @@ export class Circulation<C, W extends ListItem> {
     for (;;) {
       const entry = this.#ledger.firstIdle
       if (entry === undefined) return undefined
-      const reason = this.#reasonToLeave(entry)
+      const reason = this.#reasonNotToLend(entry)
       if (reason !== undefined) void this.#retire(entry, reason)
       else if (this.#connector.condition(entry.connection) === 'clean') return entry
       else void this.#retire(entry, 'broken')
     }
   }
 
-  #reasonToLeave(entry: Entry<C>): CloseReason | undefined {
+  #reasonNotToLend(entry: Entry<C>): CloseReason | undefined {
     if (this.#isStopped) return 'poolClosed'
     if (entry.generation < this.#generation) return 'drained'
     if (this.#ledger.isOverfull) return 'surplus'
     return entry.expiresAt <= this.#clock.now() ? 'expired' : undefined
   }
 
+  #reasonNotToKeep(entry: Entry<C>): CloseReason | undefined {
+    if (this.#ledger.hasEnoughIdle) return 'surplus'
+    const reason = this.#reasonNotToLend(entry)
+    const mayExpireLater = this.#settings.enforceLifetimeOn === 'acquire' && this.#ledger.waiting === 0
+    return reason === 'expired' && mayExpireLater ? undefined : reason
+  }
+
   /** A clean connection is free: for the first waiter, else to be idle, unless its time is over. */
   #settle(entry: Entry<C>): Promise<void> {
-    const reason = this.#reasonToLeave(entry)
+    const reason = this.#reasonNotToKeep(entry)
     if (reason !== undefined) return this.#retire(entry, reason)
     const waiter = this.#ledger.settle(entry)
     if (waiter === undefined) {
@@ -248,12 +262,11 @@ export class Circulation<C, W extends ListItem> {
    */
   async #retire(entry: Entry<C>, reason: CloseReason): Promise<void> {
     const age = this.#clock.now() - entry.openedAt
-    this.#ledger.remove(entry)
-    await this.#connector.close(entry.connection)
-    this.#ledger.forget()
-    if (!this.#isStopped && !NOT_REPLACED.has(reason)) {
-      this.#events.onReplaceable(reason === 'broken' && age < YOUNG_MS)
-    }
+    const isReplaced = this.#settings.growth === 'gradual' && !NOT_REPLACED.has(reason)
+    this.#ledger.remove(entry, isReplaced)
+    await this.#connector.close(entry.connection, reason)
+    this.#ledger.forget(isReplaced)
+    if (isReplaced && !this.#isStopped) this.#events.onReplaceable(reason === 'broken' && age < YOUNG_MS)
     this.#events.onClosed()
   }
 

@@ -47,6 +47,7 @@ export interface Sizes {
   readonly minSize: number
   readonly maxSize: number
   readonly maxWaiting: number
+  readonly maxIdleCount: number
 }
 
 export class Ledger<C, W extends ListItem> {
@@ -57,6 +58,7 @@ export class Ledger<C, W extends ListItem> {
   #leased = 0
   #opening = 0
   #closing = 0
+  #replacing = 0
   #examining = 0
   #leastIdle: number
 
@@ -98,7 +100,7 @@ export class Ledger<C, W extends ListItem> {
 
   /** Connections that will be free without anyone's return: being opened, replaced or examined. */
   get onTheirWay(): number {
-    return this.#opening + this.#closing + this.#examining
+    return this.#opening + this.#replacing + this.#examining
   }
 
   /** Connections that are examined for somebody who waits. */
@@ -195,17 +197,24 @@ export class Ledger<C, W extends ListItem> {
     return this.#entries.size + this.#opening > this.#sizes.maxSize
   }
 
+  /** Whether one more idle connection would be one too many. */
+  get hasEnoughIdle(): boolean {
+    return this.#waiters.length === 0 && this.#idle.length >= this.#sizes.maxIdleCount
+  }
+
   /** A connection leaves circulation. Until it is closed, `forget` says when, it counts: the server sees it. */
-  remove(entry: Entry<C>): void {
+  remove(entry: Entry<C>, isReplaced: boolean): void {
     this.#move(entry, 'gone')
     this.#entries.delete(entry)
     this.#closing++
+    if (isReplaced) this.#replacing++
   }
 
   /** A connection that was removed is closed. */
-  forget(): void {
+  forget(isReplaced: boolean): void {
     if (this.#closing === 0) throw new Error('bug: no connection is being closed')
     this.#closing--
+    if (isReplaced) this.#replacing--
   }
 
   get canGrow(): boolean {

@@ -16,22 +16,24 @@ export interface OpenerSettings {
 
 export interface OpenerEvents<C> {
   onOpened(connection: C, connectMs: number, slot: Slot): void
-  onFailed(error: unknown): void
-  onGaveUp(slot: Slot): void
+  /** An attempt failed; the last one when the slot gives up with it. */
+  onFailed(error: unknown, slot: Slot, isLast: boolean): void
 }
 
 /** The place of a connection to be, through all the attempts to open it. */
 export class Slot {
   /** Whether the pool grows by it because someone waits, rather than refilling what it lost. */
   readonly isGrowth: boolean
-  /** @internal */ backoff: Backoff
+  /** Whether it gives up when the first attempt fails. */
+  readonly triesOnce: boolean
+  /** @internal */ backoff: Backoff | undefined
   /** @internal */ startedAt = 0
   /** @internal */ wakeAt = 0
   /** @internal */ timer: Timer | undefined
 
-  constructor(isGrowth: boolean, backoff: Backoff) {
+  constructor(isGrowth: boolean, triesOnce: boolean) {
     this.isGrowth = isGrowth
-    this.backoff = backoff
+    this.triesOnce = triesOnce
   }
 }
 
@@ -53,8 +55,7 @@ export class Opener<C> {
   }
 
   /** Opens one more connection, at once or after a while; `kick` shortens that. */
-  start(isGrowth: boolean, delayMs = 0): void {
-    const slot = new Slot(isGrowth, new Backoff(this.#settings.reconnectTimeout))
+  start(slot: Slot, delayMs = 0): void {
     if (delayMs > 0) {
       slot.startedAt = this.#clock.now()
       this.#sleep(slot, slot.startedAt + delayMs)
@@ -118,11 +119,15 @@ export class Opener<C> {
   }
 
   #failed(slot: Slot, error: unknown): void {
-    const delayMs = slot.backoff.nextDelay(slot.startedAt)
+    const delayMs = slot.triesOnce ? undefined : this.#nextDelay(slot)
     // Put to sleep before the event, so that whoever is told finds the slot in its place.
     if (delayMs !== undefined) this.#sleep(slot, this.#clock.now() + delayMs)
-    this.#events.onFailed(error)
-    if (delayMs === undefined) this.#events.onGaveUp(slot)
+    this.#events.onFailed(error, slot, delayMs === undefined)
+  }
+
+  #nextDelay(slot: Slot): number | undefined {
+    slot.backoff ??= new Backoff(this.#settings.reconnectTimeout)
+    return slot.backoff.nextDelay(slot.startedAt)
   }
 
   #sleep(slot: Slot, wakeAt: number): void {

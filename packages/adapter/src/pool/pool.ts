@@ -58,12 +58,12 @@ export class Pool<C> {
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
       onGranted: (waiter, entry) => this.#grant(waiter, entry),
       onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
-      onClosed: () => this.#notify(),
+      onClosed: () => this.#onClosed(),
       onLost: (error, wasIdle) => tell(() => this.#hooks.onLost?.(error, wasIdle)),
     })
     this.#supply = new Supply(connector, this.#ledger, clock, settings, counters, {
       onOpened: (connection) => this.#onOpened(connection),
-      onFailed: (error) => this.#onOpenFailed(error),
+      onFailed: (error, isFinal) => this.#onOpenFailed(error, isFinal),
       onGaveUp: () => tell(() => this.#hooks.onGaveUp?.()),
     })
   }
@@ -84,9 +84,16 @@ export class Pool<C> {
     this.#notify()
   }
 
-  /** Resolves once `minSize` connections exist. The pool stays as it is when that takes too long. */
+  /**
+   * Resolves once `minSize` connections exist; in a pool that keeps none, once one could be made. The pool stays
+   * as it is when that takes too long.
+   */
   async wait(timeoutMs = DEFAULT_WAIT_MS): Promise<void> {
     if (this.#state !== 'open') throw this.#notOpenError()
+    if (this.settings.maxIdleCount === 0) {
+      const lease = await this.acquire({ timeout: timeoutMs })
+      return lease.release()
+    }
     // A pool that has given up begins again.
     this.#supply.fill()
     this.#supply.kick()
@@ -106,7 +113,7 @@ export class Pool<C> {
     if (entry !== undefined) return Promise.resolve(this.#lend(entry))
     if (timeout <= 0) {
       // It gets none, but it shows that one more is wanted.
-      this.#supply.growFor(1)
+      if (this.settings.maxIdleCount > 0) this.#supply.growFor(1)
       this.#supply.kick()
       return this.#turnAway(this.#timeoutError(timeout))
     }
@@ -252,13 +259,22 @@ export class Pool<C> {
     this.#notify()
   }
 
-  #onOpenFailed(error: unknown): void {
-    // With nothing to be returned to them and no hope of a connection, those who wait need wait no longer.
-    if (this.#ledger.alive > 0) return
+  #onClosed(): void {
+    // Whoever came while its place was taken may have one now.
+    if (this.isOpen) this.#supply.grow()
+    this.#notify()
+  }
+
+  #onOpenFailed(error: unknown, isFinal: boolean): void {
     const { isPermanent, message } = this.#connector.explain(error)
-    if (!isPermanent) return
     const counts = this.#ledger.counts()
-    this.#turnAwayAll(() => new PoolConnectError(message, { cause: error, counts }))
+    const connectError = (): Error => new PoolConnectError(message, { cause: error, counts })
+    // With nothing to be returned to them and no hope of a connection, those who wait need wait no longer.
+    if (isPermanent && this.#ledger.alive === 0) this.#turnAwayAll(connectError)
+    else if (isFinal && this.#ledger.waiting > this.#ledger.onTheirWay) {
+      const waiter = this.#ledger.nextWaiter()
+      if (waiter !== undefined) this.#fail(waiter, connectError())
+    }
   }
 
   // --- Waiting for a state, and errors ---

@@ -5,7 +5,7 @@
 import type { Clock } from './clock.js'
 import type { Ledger } from './ledger.js'
 import type { ListItem } from './list.js'
-import { Opener, type OpenerSettings, type Slot } from './opener.js'
+import { Opener, type OpenerSettings, Slot } from './opener.js'
 import type { Counters } from './stats.js'
 import type { Connector } from './types.js'
 
@@ -16,8 +16,13 @@ const LONGEST_PAUSE_MS = 5_000
 
 export interface SupplyEvents<C> {
   onOpened(connection: C): void
-  onFailed(error: unknown): void
+  /** An attempt failed; `isFinal`: it was made for those who wait, and will not be made again. */
+  onFailed(error: unknown, isFinal: boolean): void
   onGaveUp(): void
+}
+
+export interface SupplySettings extends OpenerSettings {
+  readonly growth: 'gradual' | 'immediate'
 }
 
 export class Supply<C> {
@@ -25,8 +30,9 @@ export class Supply<C> {
   readonly #counters: Counters
   readonly #events: SupplyEvents<C>
   readonly #opener: Opener<C>
-  /** Only one connection at a time is opened because someone waits: a burst must not open them all. */
-  #isGrowing = false
+  readonly #isImmediate: boolean
+  /** Connections that are opened because someone waits. */
+  #growing = 0
   #lastError: unknown
   readonly #clock: Clock
   #youngDeaths = 0
@@ -36,18 +42,18 @@ export class Supply<C> {
     connector: Connector<C>,
     ledger: Ledger<C, ListItem>,
     clock: Clock,
-    settings: OpenerSettings,
+    settings: SupplySettings,
     counters: Counters,
     events: SupplyEvents<C>,
   ) {
     this.#ledger = ledger
+    this.#isImmediate = settings.growth === 'immediate'
     this.#clock = clock
     this.#counters = counters
     this.#events = events
     this.#opener = new Opener(connector, clock, settings, {
       onOpened: (connection, connectMs, slot) => this.#onOpened(connection, connectMs, slot),
-      onFailed: (error) => this.#onFailed(error),
-      onGaveUp: (slot) => this.#onGaveUp(slot),
+      onFailed: (error, slot, isLast) => this.#onFailed(error, slot, isLast),
     })
   }
 
@@ -66,10 +72,15 @@ export class Supply<C> {
     this.growFor(this.#ledger.waiting)
   }
 
-  /** Opens one more where so many are wanted, unless as many are on their way. */
+  /**
+   * Opens what is missing where so many are wanted. Gradual growth opens one at a time: a burst of short jobs
+   * must not open them all.
+   */
   growFor(wanted: number, delayMs = 0): void {
-    const { onTheirWay, canGrow } = this.#ledger
-    if (!this.#isGrowing && canGrow && wanted > onTheirWay) this.#openOne(true, delayMs)
+    while (this.#ledger.canGrow && wanted > this.#ledger.onTheirWay) {
+      if (!this.#isImmediate && this.#growing > 0) return
+      this.#openOne(true, delayMs)
+    }
   }
 
   /** Opens another in the place of one that has left; with pauses where all of them die young. */
@@ -93,13 +104,13 @@ export class Supply<C> {
   stop(): void {
     this.#opener.stop()
     this.#ledger.dropAllSlots()
-    this.#isGrowing = false
+    this.#growing = 0
   }
 
   #openOne(isGrowth: boolean, delayMs = 0): void {
-    if (isGrowth) this.#isGrowing = true
+    if (isGrowth) this.#growing++
     this.#ledger.addSlot()
-    this.#opener.start(isGrowth, delayMs)
+    this.#opener.start(new Slot(isGrowth, isGrowth && this.#isImmediate), delayMs)
     // A pause is for an idle pool; those who wait shorten it.
     if (delayMs > 0 && this.#ledger.waiting > 0) this.#opener.kick()
   }
@@ -108,8 +119,7 @@ export class Supply<C> {
     this.#counters.connectionsNum++
     this.#counters.connectionsMs += connectMs
     this.#lastError = undefined
-    if (slot.isGrowth) this.#isGrowing = false
-    this.#ledger.dropSlot()
+    this.#drop(slot)
     // First it serves who waits; what is still wanted after that is opened next.
     this.#events.onOpened(connection)
     if (!slot.isGrowth) return
@@ -117,17 +127,19 @@ export class Supply<C> {
     this.fill()
   }
 
-  #onFailed(error: unknown): void {
+  #onFailed(error: unknown, slot: Slot, isLast: boolean): void {
     this.#counters.connectionsNum++
     this.#counters.connectionsErrors++
     this.#lastError = error
-    this.#events.onFailed(error)
+    if (isLast) this.#drop(slot)
+    this.#events.onFailed(error, slot.triesOnce)
+    if (!isLast) return
+    if (!slot.triesOnce) this.#events.onGaveUp()
+    this.growFor(this.#ledger.waiting, slot.triesOnce ? 0 : FIRST_PAUSE_MS)
   }
 
-  #onGaveUp(slot: Slot): void {
-    if (slot.isGrowth) this.#isGrowing = false
+  #drop(slot: Slot): void {
+    if (slot.isGrowth) this.#growing--
     this.#ledger.dropSlot()
-    this.#events.onGaveUp()
-    this.growFor(this.#ledger.waiting, FIRST_PAUSE_MS)
   }
 }

@@ -22,7 +22,7 @@ export interface Connector<C> {
    */
   open(signal: AbortSignal): Promise<C>
   /** Closes a connection in good order, and by force when that takes too long. Never rejects. */
-  close(connection: C): Promise<void>
+  close(connection: C, reason: CloseReason): Promise<void>
   /** Closes a connection at once, whatever it is doing. Never throws. */
   destroy(connection: C): void
   /** Judges a connection, from what is known of it without asking the server. */
@@ -61,6 +61,19 @@ export interface PoolSettings {
   readonly maxIdle: number
   readonly reconnectTimeout: number
   readonly numWorkers: number
+  /** How many idle connections are kept; one that comes back beyond them is closed, unless somebody waits. */
+  readonly maxIdleCount: number
+  /**
+   * How connections are made for those who wait: `gradual`, one at a time, in the background, again and again
+   * until it succeeds; `immediate`, one for each, all at the same time, and a failure is told to who waits.
+   */
+  readonly growth: 'gradual' | 'immediate'
+  /** By how much `maxLifetime` is shortened at most, as a fraction of it, so that not all expire at once. */
+  readonly maxLifetimeJitter: number
+  /** When a lifetime that is over ends: whenever a connection is not lent, or only when it would be lent. */
+  readonly enforceLifetimeOn: 'always' | 'acquire'
+  /** Whether all connections that exist are replaced when one of them fails its check. */
+  readonly invalidateOnLost: boolean
   /**
    * How long a connection may have been idle and still be lent unchecked; `undefined`: however long. One that
    * goes from a borrower straight to the next is not checked: it was in use a moment ago.

@@ -85,6 +85,11 @@ export default tseslint.config(
     'pg/ knows nothing of Prisma.',
   ),
   forbidImports(
+    'observe',
+    '^(?!\\./[^/]+\\.js$|\\.\\./pool/)',
+    'observe/ looks at the pool, and at nothing else.',
+  ),
+  forbidImports(
     'convert',
     '^(?!\\./[^/]+\\.js$|\\.\\./pool/errors\\.js$|@prisma/driver-adapter-utils$|postgres-array$|node:)',
     'convert/ is pure tables and functions.',

@@ -1,5 +1,6 @@
 /** The public surface: named exports, nothing else. */
 export { RealPoolAdapter } from './adapter/factory.js'
+export { fromPsycopg, fromQueuePool, type PsycopgOptions, type QueuePoolOptions } from './django-options.js'
 export type {
   ConnectionHook,
   ConnectionOptions,

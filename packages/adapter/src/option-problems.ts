@@ -57,15 +57,21 @@ function describeUnknown(path: string, known: KnownOptions): string {
   const isPoolOption = path.startsWith('pool.')
   const names = isPoolOption ? known.pool : known.top
   const name = isPoolOption ? path.slice('pool.'.length) : path
-  const otherName = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
+  // Whose options have no pool among them are not ours, but another library's.
+  const otherName = known.pool.length > 0 && Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
   if (otherName !== undefined) return `\`${path}\` ${NOT_AN_OPTION}: it is called ${otherName} here`
   if (!isPoolOption && known.pool.includes(name))
     return `\`${path}\` ${NOT_AN_OPTION} here: write it inside \`pool\``
-  const guess = closest(name, [...names])
-  if (distance(name, guess) <= Math.max(2, name.length / 3)) {
+  const guess = names.find((other) => simplify(other) === simplify(name)) ?? closest(name, [...names])
+  if (simplify(guess) === simplify(name) || distance(name, guess) <= Math.max(2, name.length / 3)) {
     return `\`${path}\` ${NOT_AN_OPTION}: did you mean \`${isPoolOption ? 'pool.' : ''}${guess}\`?`
   }
   return `\`${path}\` ${NOT_AN_OPTION}; there are: ${names.join(', ')}`
+}
+
+/** A name without the conventions of its language. */
+function simplify(name: string): string {
+  return name.replaceAll('_', '').toLowerCase()
 }
 
 function isPlainObject(value: unknown): boolean {

@@ -28,7 +28,7 @@ const duration = v.pipe(
   v.transform((value) => (typeof value === 'number' ? value : ms(value as StringValue))),
 )
 
-const wholeNumber = (least: number) =>
+export const wholeNumber = (least: number) =>
   v.pipe(
     v.number('must be a number'),
     v.check((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`),
@@ -43,9 +43,14 @@ const wholeNumberOrInfinity = (least: number) =>
     ),
   )
 
-function callback<T>() {
+export function callback<T>() {
   return v.custom<T>((value) => typeof value === 'function', 'must be a function')
 }
+
+export const checkOption = v.custom<boolean | ConnectionHook>(
+  (value) => typeof value === 'boolean' || typeof value === 'function',
+  'must be true, false or a function',
+)
 
 function oneOf<const T extends string>(...values: T[]) {
   return v.picklist(values, `must be ${values.map((value) => `'${value}'`).join(' or ')}`)
@@ -62,13 +67,7 @@ const poolEntries = {
   connectTimeout: v.optional(duration, '5s'),
   reconnectTimeout: v.optional(duration, '5m'),
   numWorkers: v.optional(wholeNumberOrInfinity(1), 3),
-  check: v.optional(
-    v.custom<boolean | ConnectionHook>(
-      (value) => typeof value === 'boolean' || typeof value === 'function',
-      'must be true, false or a function',
-    ),
-    false,
-  ),
+  check: v.optional(checkOption, false),
   checkIdleAfter: v.optional(duration, '1s'),
   leakDetectionThreshold: v.optional(duration, 0),
   configure: v.optional(callback<ConnectionHook>()),

@@ -163,7 +163,7 @@ export interface PgPool {
 export interface RealPoolAdapterOptions extends RealPoolOptions {
   /** Told of every idle connection that is lost. The pool replaces it by itself. */
   onPoolError?: ((error: Error) => void) | undefined
-  /** Told of every connection that is lost while a query or a transaction uses it. */
+  /** Told of every connection that is lost while a query or a transaction uses it, or destroyed for a reason. */
   onConnectionError?: ((error: Error) => void) | undefined
 }
 

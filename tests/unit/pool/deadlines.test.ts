@@ -10,7 +10,7 @@ test('deadlines pass in their order, at their time, unless they are cancelled; o
   await fc.assert(
     fc.asyncProperty(plan, async (items) => {
       const clock = new ManualClock()
-      const deadlines = new Deadlines(clock)
+      const deadlines = new Deadlines(clock, { keepAlive: true })
       const passed: { at: number; now: number }[] = []
       const added = items.map(({ at, cancel }) => ({
         cancel,
@@ -30,7 +30,7 @@ test('deadlines pass in their order, at their time, unless they are cancelled; o
 })
 
 test('cancelled deadlines are forgotten, however long those that remain have to go', () => {
-  const deadlines = new Deadlines(new ManualClock())
+  const deadlines = new Deadlines(new ManualClock(), { keepAlive: true })
   deadlines.add(1_000_000, () => {})
   for (let round = 0; round < 10_000; round++) deadlines.add(2_000_000, () => {}).cancel()
   expect(deadlines.pending).toBe(1)
@@ -39,7 +39,7 @@ test('cancelled deadlines are forgotten, however long those that remain have to 
 
 test('a deadline may be cancelled twice, or after it passed, to no effect', async () => {
   const clock = new ManualClock()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new Deadlines(clock, { keepAlive: true })
   let passed = 0
   const first = deadlines.add(10, () => passed++)
   const second = deadlines.add(20, () => passed++)

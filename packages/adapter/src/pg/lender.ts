@@ -5,6 +5,7 @@
 import { parseSizes } from '../option-schema.js'
 import type { PgPool, ResolvedOptions } from '../options.js'
 import { OptionsError } from '../pool/errors.js'
+import { watchLoans, warnsOfUnreleased } from '../observe/loans.js'
 import type { Clock } from '../pool/clock.js'
 import type { Lease } from '../pool/lease.js'
 import { Pool } from '../pool/pool.js'
@@ -63,11 +64,18 @@ class PoolLender implements Lender {
   #sizes: Pick<PoolSettings, 'minSize' | 'maxSize' | 'maxIdleCount'>
 
   constructor(options: ResolvedOptions, connector: PgConnector, clock: Clock, onGaveUp = () => {}) {
-    const { pool, onPoolError, onConnectionError } = options
+    const { pool, leakDetectionThreshold, onPoolError, onConnectionError } = options
+    const reports = {
+      thresholdMs: leakDetectionThreshold,
+      ofCollected: warnsOfUnreleased(process.env['REAL_POOL_WARN_UNRELEASED']),
+      poolName: pool.name,
+      onLeak: () => this.#counters.leaksDetected++,
+    }
     this.#sizes = pool
     this.#pool = new Pool(connector, pool, clock, {
       counters: this.#counters,
       onGaveUp,
+      onRequest: watchLoans(reports, clock),
       onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
     })
   }

@@ -9,6 +9,7 @@ import type { PoolStats } from '../pool/stats.js'
 import { configFor } from './connection-config.js'
 import type { PgConnection } from './connection.js'
 import { type Lender, makeLender } from './lender.js'
+import { lendClient, type LentClient } from './lent-client.js'
 
 const DEFAULT_WAIT: Duration = '30s'
 const DEFAULT_CLOSE: Duration = '5s'
@@ -16,7 +17,7 @@ const DEFAULT_CLOSE: Duration = '5s'
 /** A connection on loan. Give it back exactly once, by `release` or by `destroy`. */
 export interface Lease {
   /**
-   * The connection.
+   * The connection. Once the lease is over it refuses every use.
    * @throws {@link LeaseError} (`POOL_LEASE`) once the lease is over.
    */
   readonly client: Client
@@ -28,9 +29,10 @@ export interface Lease {
   release(): Promise<void>
   /**
    * Closes the connection instead of returning it; the pool opens a new one.
+   * @param reason - Why, for `onConnectionError`.
    * @throws {@link LeaseError} (`POOL_LEASE`) when the lease is over already.
    */
-  destroy(): Promise<void>
+  destroy(reason?: Error): Promise<void>
 }
 
 /** How one request for a connection differs from the pool's defaults. */
@@ -183,20 +185,25 @@ export class RealPool {
 
 class ClientLease implements Lease {
   readonly #lease: PoolLease<PgConnection>
+  #lent: LentClient | undefined
 
   constructor(lease: PoolLease<PgConnection>) {
     this.#lease = lease
   }
 
   get client(): Client {
-    return this.#lease.connection.client
+    const { client } = this.#lease.connection
+    this.#lent ??= lendClient(client)
+    return this.#lent.client
   }
 
   release(): Promise<void> {
+    this.#lent?.revoke()
     return this.#lease.release()
   }
 
-  destroy(): Promise<void> {
-    return this.#lease.destroy()
+  destroy(reason?: Error): Promise<void> {
+    this.#lent?.revoke()
+    return this.#lease.destroy(reason)
   }
 }

@@ -3,7 +3,7 @@
  * no timer each. A binary heap ordered by time; an entry that was cancelled leaves when it reaches the top,
  * or when the cancelled ones outnumber the rest.
  */
-import type { Clock, Timer } from './clock.js'
+import type { Clock, Timer, TimerOptions } from './clock.js'
 
 export interface Deadline {
   cancel(): void
@@ -32,13 +32,15 @@ const MIN_COMPACTION = 64
 
 export class Deadlines {
   readonly #clock: Clock
+  readonly #options: TimerOptions
   #heap: Item[] = []
   #cancelled = 0
   #timer: Timer | undefined
   #timerAt = Infinity
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, options: TimerOptions) {
     this.#clock = clock
+    this.#options = options
   }
 
   /** How many deadlines are pending. */
@@ -51,7 +53,7 @@ export class Deadlines {
     return this.#heap.length
   }
 
-  /** `at` may be `Infinity`: it never passes, but keeps the process alive like any other. */
+  /** `at` may be `Infinity`: it never passes, but its timer is set like any other. */
   add(at: number, callback: () => void): Deadline {
     const item = new Item(at, callback, () => this.#onCancel())
     this.#push(item)
@@ -79,9 +81,7 @@ export class Deadlines {
     if (this.#timer !== undefined && earliest.at >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = earliest.at
-    this.#timer = this.#clock.setTimer(earliest.at - this.#clock.now(), () => this.#fire(), {
-      keepAlive: true,
-    })
+    this.#timer = this.#clock.setTimer(earliest.at - this.#clock.now(), () => this.#fire(), this.#options)
   }
 
   #disarm(): void {

@@ -3,7 +3,7 @@ import { LeaseError } from './errors.js'
 import type { Entry } from './ledger.js'
 
 /** What becomes of a connection when its borrower is done with it. */
-export type TakeBack<C> = (entry: Entry<C>, how: 'released' | 'destroyed') => Promise<void>
+export type TakeBack<C> = (entry: Entry<C>, how: 'released' | 'destroyed', reason?: Error) => Promise<void>
 
 export class Lease<C> {
   readonly #entry: Entry<C>
@@ -31,15 +31,15 @@ export class Lease<C> {
     return this.#return('released')
   }
 
-  /** Gives the connection back as useless: it is closed, and replaced by a new one. */
-  destroy(): Promise<void> {
-    return this.#return('destroyed')
+  /** Gives the connection back as useless, for a reason that is reported: it is closed, and replaced by a new one. */
+  destroy(reason?: Error): Promise<void> {
+    return this.#return('destroyed', reason)
   }
 
-  #return(how: 'released' | 'destroyed'): Promise<void> {
+  #return(how: 'released' | 'destroyed', reason?: Error): Promise<void> {
     if (this.#isReturned)
       throw new LeaseError('the lease is over already: release or destroy it exactly once')
     this.#isReturned = true
-    return this.#takeBack(this.#entry, how)
+    return this.#takeBack(this.#entry, how, reason)
   }
 }

@@ -7,6 +7,7 @@
  */
 import type { PoolCounts } from './errors.js'
 import { List, ListItem } from './list.js'
+import type { Loan } from './types.js'
 
 /**
  * - `idle`: free to be lent;
@@ -26,6 +27,8 @@ export class Entry<C> extends ListItem {
   place: Place = 'reserved'
   /** When it was last lent. */
   leasedAt = 0
+  /** The loan that it is out on, where loans are followed. */
+  loan: Loan | undefined
   /** When it last fell idle. */
   idleSince = 0
   /** The pool's generation when it was opened; `drain` begins another. */

@@ -12,7 +12,7 @@ import { type Entry, Ledger } from './ledger.js'
 import { timeoutMessage, tooManyMessage } from './messages.js'
 import { Counters, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
-import type { AcquireOptions, CloseOptions, Connector, PoolSettings } from './types.js'
+import type { AcquireOptions, CloseOptions, Connector, Loan, PoolSettings } from './types.js'
 import { Waiter } from './waiter.js'
 
 const DEFAULT_WAIT_MS = 30_000
@@ -21,10 +21,12 @@ const DEFAULT_CLOSE_MS = 5_000
 export interface PoolHooks {
   /** Counters to go on with, instead of new ones. */
   readonly counters?: Counters
-  /** Told of every connection that is lost. */
+  /** Told of every connection that is lost, or destroyed by its borrower for a reason. */
   readonly onLost?: (error: Error, wasIdle: boolean) => unknown
   /** Told when the pool gives up to open a connection, after `reconnectTimeout`. */
   readonly onGaveUp?: () => unknown
+  /** Told of every request, in the stack of its call, to follow the loan that comes of it. */
+  readonly onRequest?: (() => Loan) | undefined
 }
 
 export class Pool<C> {
@@ -54,7 +56,7 @@ export class Pool<C> {
     this.#counters = counters
     this.#hooks = hooks
     this.#ledger = new Ledger(settings)
-    this.#deadlines = new Deadlines(clock)
+    this.#deadlines = new Deadlines(clock, { keepAlive: true })
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
       onGranted: (waiter, entry) => this.#grant(waiter, entry),
       onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
@@ -109,8 +111,9 @@ export class Pool<C> {
     this.#counters.requestsNum++
     if (this.#state !== 'open') return this.#turnAway(this.#notOpenError())
     if (signal?.aborted === true) return this.#turnAway(signal.reason)
+    const loan = this.#hooks.onRequest?.()
     const entry = timeout > 0 ? this.#takeReady() : this.#circulation.takeUnexamined()
-    if (entry !== undefined) return Promise.resolve(this.#lend(entry))
+    if (entry !== undefined) return Promise.resolve(this.#lend(entry, loan))
     if (timeout <= 0) {
       // It gets none, but it shows that one more is wanted.
       if (this.settings.maxIdleCount > 0) this.#supply.growFor(1)
@@ -123,7 +126,7 @@ export class Pool<C> {
       const counts = this.#ledger.counts()
       return this.#turnAway(new TooManyRequestsError(tooManyMessage(name, maxWaiting, counts), { counts }))
     }
-    return this.#queue(timeout, signal)
+    return this.#queue(timeout, signal, loan)
   }
 
   /** Asks after every idle connection, replaces the dead ones, and tries to open what is missing. */
@@ -189,16 +192,19 @@ export class Pool<C> {
     return this.#ledger.waiting > 0 ? undefined : this.#circulation.takeReady()
   }
 
-  #lend(entry: Entry<C>): Lease<C> {
+  #lend(entry: Entry<C>, loan: Loan | undefined): Lease<C> {
     entry.leasedAt = this.#clock.now()
     this.#connector.hold(entry.connection)
-    return new Lease(entry, this.#takeBack)
+    const lease = new Lease(entry, this.#takeBack)
+    entry.loan = loan
+    loan?.onLent(lease)
+    return lease
   }
 
-  #queue(timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease<C>> {
+  #queue(timeoutMs: number, signal: AbortSignal | undefined, loan: Loan | undefined): Promise<Lease<C>> {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.now()
-      const waiter = new Waiter(enqueuedAt, resolve, reject, signal, (aborted, reason) =>
+      const waiter = new Waiter(enqueuedAt, loan, resolve, reject, signal, (aborted, reason) =>
         this.#giveUp(aborted, () => reason),
       )
       this.#ledger.enqueue(waiter)
@@ -216,7 +222,7 @@ export class Pool<C> {
 
   #grant(waiter: Waiter<Lease<C>>, entry: Entry<C>): void {
     this.#counters.waited(this.#clock.now() - waiter.enqueuedAt)
-    waiter.grant(this.#lend(entry))
+    waiter.grant(this.#lend(entry, waiter.loan))
   }
 
   /** A waiter leaves the queue without a connection, for a reason of its own. */
@@ -247,8 +253,11 @@ export class Pool<C> {
   }
 
   // Bound once, so that a lease costs no closure.
-  readonly #takeBack: TakeBack<C> = (entry, how) => {
+  readonly #takeBack: TakeBack<C> = (entry, how, reason) => {
     this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+    entry.loan?.onReturned()
+    entry.loan = undefined
+    if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
     return this.#circulation.takeBack(entry, how)
   }
 

@@ -40,6 +40,8 @@ export interface PoolStats {
   readonly connectionsErrors: number
   /** Idle connections that were lost. */
   readonly connectionsLost: number
+  /** Connections that were reported to be lent for longer than `leakDetectionThreshold`. */
+  readonly leaksDetected: number
 }
 
 /** The counters behind `PoolStats`; the pool's parts write to them directly. */
@@ -55,6 +57,7 @@ export class Counters {
   connectionsMs = 0
   connectionsErrors = 0
   connectionsLost = 0
+  leaksDetected = 0
 
   waited(durationMs: number): void {
     this.requestsWaitMs += durationMs

@@ -81,6 +81,12 @@ export interface PoolSettings {
   readonly checkIdleAfter: number | undefined
 }
 
+/** One loan, followed from outside: from the request for it to the return of the connection. */
+export interface Loan {
+  onLent(lease: object): void
+  onReturned(): void
+}
+
 export interface AcquireOptions {
   /** How long to wait for a connection, in milliseconds, instead of the pool's `timeout`. */
   readonly timeout?: number | undefined

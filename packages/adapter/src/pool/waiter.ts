@@ -1,9 +1,11 @@
 /** A request that waits for a connection. It settles exactly once: granted, timed out, aborted or turned away. */
 import type { Deadline } from './deadlines.js'
 import { ListItem } from './list.js'
+import type { Loan } from './types.js'
 
 export class Waiter<L> extends ListItem {
   readonly enqueuedAt: number
+  readonly loan: Loan | undefined
   readonly #resolve: (lease: L) => void
   readonly #reject: (reason: unknown) => void
   readonly #signal: AbortSignal | undefined
@@ -12,6 +14,7 @@ export class Waiter<L> extends ListItem {
 
   constructor(
     enqueuedAt: number,
+    loan: Loan | undefined,
     resolve: (lease: L) => void,
     reject: (reason: unknown) => void,
     signal: AbortSignal | undefined,
@@ -19,6 +22,7 @@ export class Waiter<L> extends ListItem {
   ) {
     super()
     this.enqueuedAt = enqueuedAt
+    this.loan = loan
     this.#resolve = resolve
     this.#reject = reject
     this.#signal = signal

@@ -32,14 +32,25 @@ export async function statesOf(database: TestDatabase): Promise<(string | null)[
   return (await database.backends(SUBJECT)).map(({ state }) => state)
 }
 
+export interface Warnings {
+  readonly warnings: string[]
+  /** What each of them says beyond its message. */
+  readonly details: string[]
+  stop(): void
+}
+
 /** Collects what Node warns of, deprecations included, from now until `stop`. */
-export function collectWarnings(): { readonly warnings: string[]; stop(): void } {
+export function collectWarnings(): Warnings {
   // Jest gives tests a copy of `process`, which hears of nothing.
   const realProcess = vm.runInThisContext('process') as NodeJS.Process
   const warnings: string[] = []
-  const note = ({ message }: Error) => warnings.push(message)
+  const details: string[] = []
+  const note = ({ message, detail = '' }: Error & { detail?: string }) => {
+    warnings.push(message)
+    details.push(detail)
+  }
   realProcess.on('warning', note)
-  return { warnings, stop: () => realProcess.off('warning', note) }
+  return { warnings, details, stop: () => realProcess.off('warning', note) }
 }
 
 /** The server's process that answers a client. */

@@ -17,7 +17,7 @@ export interface Rig {
   lost: Error[]
 }
 
-const DEFAULTS: PoolSettings = {
+export const DEFAULTS: PoolSettings = {
   name: 'rig',
   minSize: 0,
   maxSize: 4,

@@ -38,7 +38,8 @@ export function watchLoans(reports: LoanReports, clock: Clock): (() => Loan) | u
       { code: UNRELEASED, detail: stack },
     )
   })
-  return () => new WatchedLoan(reports, clock, deadlines, collected)
+  const follow = (): Loan => new WatchedLoan(reports, clock, deadlines, collected, stackAbove(follow))
+  return follow
 }
 
 class WatchedLoan implements Loan {
@@ -46,7 +47,7 @@ class WatchedLoan implements Loan {
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #collected: FinalizationRegistry<string>
-  readonly #stack = stackOfCaller()
+  readonly #stack: string
   #lentAt = 0
   #deadline: Deadline | undefined
   #isReported = false
@@ -56,11 +57,13 @@ class WatchedLoan implements Loan {
     clock: Clock,
     deadlines: Deadlines,
     collected: FinalizationRegistry<string>,
+    stack: string,
   ) {
     this.#reports = reports
     this.#clock = clock
     this.#deadlines = deadlines
     this.#collected = collected
+    this.#stack = stack
   }
 
   onLent(lease: object): void {
@@ -100,14 +103,13 @@ class WatchedLoan implements Loan {
   }
 }
 
-function stackOfCaller(): string {
+function stackAbove(callee: () => unknown): string {
+  const holder: { stack?: string } = {}
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = STACK_FRAMES
-  const { stack = '' } = new Error()
+  Error.captureStackTrace(holder, callee)
+  // Formatted by being read, under the limit of that moment.
+  const frames = holder.stack?.split('\n').slice(1) ?? []
   Error.stackTraceLimit = stackTraceLimit
-  const [, ...frames] = stack.split('\n')
-  return ['It was acquired here:', ...frames.filter((frame) => !OWN_FRAME.test(frame))].join('\n')
+  return ['It was acquired here:', ...frames].join('\n')
 }
-
-/** Frames of the watching itself. */
-const OWN_FRAME = /stackOfCaller|WatchedLoan/

@@ -29,7 +29,7 @@ export function lendClient(target: Client): LentClient {
       requireLease()
       if (HIDDEN.has(key)) return undefined
       const value: unknown = Reflect.get(target, key, target)
-      if (typeof value !== 'function') return value
+      if (typeof value !== 'function' || key === 'constructor') return value
       // Called on the client itself: what it does later, on its own, must not need a lease.
       return (...args: unknown[]): unknown => {
         requireLease()

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { warnsOfUnreleased, watchLoans } from '../../../packages/adapter/src/observe/loans.js'
+import { Pool } from '../../../packages/adapter/src/pool/pool.js'
+import { FakeConnector } from '../../support/fake-connector.js'
+import { ManualClock, settle } from '../../support/manual-clock.js'
+import { DEFAULTS, expectNothingLeft, SECOND } from '../pool/support.js'
+
+interface Warning {
+  message: string
+  code: string
+  detail: string
+}
+
+const warnings: Warning[] = []
+const emitWarning = process.emitWarning.bind(process)
+
+beforeEach(() => {
+  warnings.length = 0
+  process.emitWarning = ((message: string, options: Omit<Warning, 'message'>) => {
+    warnings.push({ message, ...options })
+  }) as never
+})
+
+afterEach(() => {
+  process.emitWarning = emitWarning
+})
+
+function watchedPool(thresholdMs: number) {
+  const clock = new ManualClock()
+  const connector = new FakeConnector(clock)
+  let leaks = 0
+  const reports = { thresholdMs, ofCollected: false, poolName: 'orders', onLeak: () => leaks++ }
+  const pool = new Pool(connector, { ...DEFAULTS, maxSize: 2 }, clock, {
+    onRequest: watchLoans(reports, clock),
+  })
+  pool.open()
+  return { clock, connector, pool, leaks: () => leaks, lost: [] }
+}
+
+describe('a lease held for longer than the threshold', () => {
+  test('is reported once, with its age and where it was acquired, and again when it comes back', async () => {
+    const { clock, pool, leaks } = watchedPool(2 * SECOND)
+    const lease = await pool.acquire()
+    await clock.advance(2 * SECOND - 1)
+    expect(warnings).toEqual([])
+    await clock.advance(1)
+    expect(warnings).toEqual([
+      {
+        message:
+          "a connection of the pool 'orders' has been lent for 2.0 s, longer than leakDetectionThreshold (2000 ms)",
+        code: 'REAL_POOL_LEAK',
+        detail: expect.stringMatching(/^It was acquired here:\n.*Pool\.acquire.*\n.*loans\.test\.ts.*/),
+      },
+    ])
+    await clock.advance(100 * SECOND)
+    expect(warnings).toHaveLength(1)
+    expect(leaks()).toBe(1)
+    await lease.release()
+    expect(warnings.slice(1)).toEqual([
+      {
+        message:
+          "the connection of the pool 'orders' that was reported to be lent for long came back after 102.0 s",
+        code: 'REAL_POOL_LEAK',
+        detail: warnings[0]?.detail,
+      },
+    ])
+  })
+
+  test('is counted from when it was lent, not from when it was asked for', async () => {
+    const { clock, pool } = watchedPool(2 * SECOND)
+    const held = [await pool.acquire(), await pool.acquire()]
+    const waiting = pool.acquire()
+    await clock.advance(1.5 * SECOND)
+    await held[0]?.release()
+    await waiting
+    await clock.advance(SECOND)
+    // The one that is still held; the other has been lent for one second only.
+    expect(warnings).toHaveLength(1)
+    await clock.advance(SECOND)
+    expect(warnings).toHaveLength(2)
+  })
+
+  test('keeps its connection: nothing is taken from a borrower', async () => {
+    const { clock, pool, connector } = watchedPool(2 * SECOND)
+    const lease = await pool.acquire()
+    await clock.advance(60 * SECOND)
+    expect(lease.connection.isClosed).toBe(false)
+    expect(connector.alive).toHaveLength(1)
+    expect(pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 0 })
+  })
+})
+
+test('a lease that comes back in time is not reported, and leaves no timer', async () => {
+  const rig = watchedPool(2 * SECOND)
+  for (let round = 0; round < 3; round++) {
+    const lease = await rig.pool.acquire()
+    await rig.clock.advance(SECOND)
+    await lease.release()
+  }
+  await rig.clock.advance(60 * SECOND)
+  expect(warnings).toEqual([])
+  await expectNothingLeft(rig)
+})
+
+test('the watching keeps no process alive', async () => {
+  const { clock, pool } = watchedPool(2 * SECOND)
+  await pool.acquire()
+  await settle()
+  expect(clock.timers.keepAlive).toBe(0)
+})
+
+test('nothing is spent where nothing is to be reported', () => {
+  const reports = { thresholdMs: Infinity, ofCollected: false, poolName: 'orders', onLeak: () => {} }
+  expect(watchLoans(reports, new ManualClock())).toBeUndefined()
+})
+
+test.each([
+  [undefined, false],
+  ['', false],
+  ['0', false],
+  ['no', false],
+  ['1', true],
+  ['true', true],
+  ['Yes', true],
+  ['on', true],
+])('REAL_POOL_WARN_UNRELEASED=%s asks for reports: %s', (value, asks) => {
+  expect(warnsOfUnreleased(value)).toBe(asks)
+})

@@ -9,7 +9,7 @@ export async function probeDatabase(connectionString: string): Promise<void> {
   const adapter = new RealPoolAdapter({
     connectionString,
     application_name: 'ledger-health',
-    pool: { minSize: 0, maxSize: 1, timeout: '2s' },
+    pool: false,
   })
   const connection = await adapter.connect()
   try {

@@ -46,6 +46,7 @@ export class Opener<C> {
   readonly #ready: Slot[] = []
   readonly #sleeping = new Set<Slot>()
   #working = 0
+  #lastAttemptAt = -Infinity
 
   constructor(connector: Connector<C>, clock: Clock, settings: OpenerSettings, events: OpenerEvents<C>) {
     this.#connector = connector
@@ -57,8 +58,7 @@ export class Opener<C> {
   /** Opens one more connection, at once or after a while; `kick` shortens that. */
   start(slot: Slot, delayMs = 0): void {
     if (delayMs > 0) {
-      slot.startedAt = this.#clock.now()
-      this.#sleep(slot, slot.startedAt + delayMs)
+      this.#sleep(slot, this.#clock.now() + delayMs)
     } else {
       this.#ready.push(slot)
       this.#pump()
@@ -71,7 +71,7 @@ export class Opener<C> {
     let next: Slot | undefined
     for (const slot of this.#sleeping) if (next === undefined || slot.wakeAt < next.wakeAt) next = slot
     if (next === undefined) return
-    const wakeAt = Math.max(this.#clock.now(), next.startedAt + KICK_INTERVAL_MS)
+    const wakeAt = Math.max(this.#clock.now(), this.#lastAttemptAt + KICK_INTERVAL_MS)
     if (wakeAt < next.wakeAt) this.#sleep(next, wakeAt)
   }
 
@@ -95,7 +95,7 @@ export class Opener<C> {
   async #attempt(slot: Slot): Promise<void> {
     const { signal } = this.#abort
     this.#working++
-    slot.startedAt = this.#clock.now()
+    slot.startedAt = this.#lastAttemptAt = this.#clock.now()
     let connection: C
     try {
       connection = await this.#connector.open(signal)

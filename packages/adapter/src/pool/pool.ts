@@ -278,12 +278,15 @@ export class Pool<C> {
     const { isPermanent, message } = this.#connector.explain(error)
     const counts = this.#ledger.counts()
     const connectError = (): Error => new PoolConnectError(message, { cause: error, counts })
+    const isHopeless = this.#ledger.alive === 0
     // With nothing to be returned to them and no hope of a connection, those who wait need wait no longer.
-    if (isPermanent && this.#ledger.alive === 0) this.#turnAwayAll(connectError)
-    else if (isFinal && this.#ledger.waiting > this.#ledger.onTheirWay) {
+    if (isPermanent && isHopeless) this.#turnAwayAll(connectError)
+    if (isFinal && this.#ledger.waiting > this.#ledger.onTheirWay) {
       const waiter = this.#ledger.nextWaiter()
       if (waiter !== undefined) this.#fail(waiter, connectError())
     }
+    // Nor have they anything else to hope for; where everybody waits, no new request comes that would say so.
+    if (isHopeless && this.#ledger.waiting > 0) this.#supply.kick()
   }
 
   // --- Waiting for a state, and errors ---

@@ -29,9 +29,13 @@ export interface World {
   close(): Promise<void>
 }
 
-/** @param settings - SQL to run before the tables are made, in which `%` stands for the database's name. */
-export async function createWorld(settings?: string): Promise<World> {
-  const database = await createTestDatabase()
+/**
+ * In the server of the whole run, or in the one whose URL is given.
+ *
+ * @param settings - SQL to run before the tables are made, in which `%` stands for the database's name.
+ */
+export async function createWorld(settings?: string, serverUrl?: string): Promise<World> {
+  const database = await createTestDatabase(serverUrl)
   if (settings !== undefined) await database.query(settings.replaceAll('%', database.name))
   await migrate(database)
   const clients: PrismaClient[] = []

@@ -73,6 +73,11 @@ export function onStatementBegun(client: Client, listener: () => void): void {
   connection.on('bindComplete', listener)
 }
 
+/** Calls back for each error that the server reports, before the statement that it is about is told. */
+export function onErrorReported(client: Client, listener: (error: Error) => void): void {
+  privateOf(client).connection.on('errorMessage', listener)
+}
+
 /** Calls back for each setting that the server reports (PostgreSQL manual 54.2.7, asynchronous operations). */
 export function onSettingReported(client: Client, listener: (name: string, value: string) => void): void {
   privateOf(client).connection.on(

@@ -10,6 +10,7 @@ import {
   forgetStatements,
   isBusy,
   isUsable,
+  onErrorReported,
   onSettingReported,
   onStatementBegun,
   onStatementComplete,
@@ -64,6 +65,10 @@ export class PgConnection {
         this.#lose(new Error('Connection terminated unexpectedly'))
         resolve()
       })
+    })
+    // Also of a statement that a borrower sends by himself: he gives the connection back before its end arrives.
+    onErrorReported(client, (error) => {
+      if (isFatal(error)) this.#lose(error)
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
     onStatementBegun(client, () => (this.#hasBegun = true))
@@ -125,7 +130,6 @@ export class PgConnection {
     } catch (error) {
       if (isFatal(error)) {
         if (config.queryMode === 'extended' && !this.#hasBegun) unprocessed.add(error)
-        this.#lose(error)
       } else if (isBusy(this.client) && !(await this.becomesReady())) this.#lose(error as Error)
       throw error
     }

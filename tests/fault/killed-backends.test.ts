@@ -5,7 +5,7 @@ import type { PoolOptions } from 'prisma-pg-real-pool'
 import {
   collectWarnings,
   createStage,
-  errorOf,
+  failureOf,
   expectWhole,
   pidOf,
   pidsOf,
@@ -36,7 +36,10 @@ beforeAll(async () => {
       FOR EACH ROW EXECUTE FUNCTION slow()`)
 })
 
-afterEach(() => stage.clear())
+afterEach(async () => {
+  await stage.clear()
+  await stage.empty()
+})
 
 afterAll(async () => {
   await stage.database.query(`DROP OWNED BY ${user}; DROP ROLE ${user}`)
@@ -92,7 +95,7 @@ describe('in use', () => {
   test('in a query: it fails with the word of the server, and those behind it are served', async () => {
     const subject = await open()
     const running = Array.from({ length: SIZE }, () =>
-      errorOf(subject.use((client) => client.query('SELECT pg_sleep(30)'))),
+      failureOf(subject.use((client) => client.query('SELECT pg_sleep(30)'))),
     )
     const waiting = await queueUp(subject, 5)
     await eventually(async () =>
@@ -115,8 +118,8 @@ describe('in use', () => {
     const lease = await subject.acquire()
     await lease.client.query(`BEGIN; INSERT INTO "Log" ("text") VALUES ('lost')`)
     await terminateOne(stage, `state = 'idle in transaction'`)
-    await errorOf(lease.client.query('SELECT 1'))
-    await errorOf(lease.client.query('COMMIT'))
+    await failureOf(lease.client.query('SELECT 1'))
+    await failureOf(lease.client.query('COMMIT'))
     await lease.release()
     expect(subject.pool.getStats()).toMatchObject({ returnsBad: 1 })
     expect(await stage.database.query('SELECT FROM "Log"')).toEqual([])
@@ -138,7 +141,7 @@ describe('in use', () => {
     const subject = await open()
     const { warnings, stop } = collectWarnings()
     const { accepted } = stage.proxy
-    const failed = errorOf(
+    const failed = failureOf(
       subject.use(async (client) => {
         await client.query(`BEGIN; INSERT INTO "Log" ("text") VALUES ('slow')`)
         await client.query('COMMIT')

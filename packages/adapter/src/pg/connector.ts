@@ -87,7 +87,13 @@ export class PgConnector implements Connector<PgConnection> {
   async restore(connection: PgConnection): Promise<void> {
     if (connection.isBusy) await this.cancel(connection)
     this.#warnOfTransaction(connection)
-    await connection.endWork()
+    try {
+      await connection.endWork()
+    } catch (error) {
+      // It has been cancelled in vain; `close` need not try again, and wait for that.
+      connection.destroy()
+      throw error
+    }
     if (connection.isChanged) await this.discardSession(connection)
     const { reset } = this.#options
     if (reset !== undefined) await connection.runHook('reset', reset, this.#hookLimitMs)

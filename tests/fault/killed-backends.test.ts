@@ -139,7 +139,7 @@ describe('in use', () => {
 
   test('during a COMMIT: it fails, nothing was saved, and the connection is known to be dead', async () => {
     const subject = await open()
-    const { warnings, stop } = collectWarnings()
+    const collected = collectWarnings()
     const { accepted } = stage.proxy
     const failed = failureOf(
       subject.use(async (client) => {
@@ -153,8 +153,8 @@ describe('in use', () => {
     await expectWholeAtOnce(subject)
     // One to replace it, and none to cancel what it was doing; nor is the borrower told to end what he begins.
     expect(stage.proxy.accepted).toBe(accepted + 1)
-    stop()
-    expect(warnings).toEqual([])
+    collected.stop()
+    expect(collected.warnings).toEqual([])
   })
 
   test('while it is idle in the hands of a borrower that never uses it again', async () => {

@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.js'
 import {
   createStage,
   failureOf,
+  expectRefused,
   expectWhole,
   knownErrorOf,
   pidOf,
@@ -170,8 +171,7 @@ describe('a port that is closed', () => {
     stage.proxy.refuse()
     stage.proxy.cut()
     const waiting = Promise.all(Array.from({ length: 10 }, () => subject.use(pidOf)))
-    const error = await failureOf(subject.acquire({ timeout: '300ms' }))
-    expect(error).toMatchObject({ code: 'POOL_TIMEOUT', cause: { code: 'ECONNREFUSED' } })
+    await expectRefused(subject, { code: 'POOL_TIMEOUT', cause: { code: 'ECONNREFUSED' } })
     await eventually(() => expect(subject.pool.getStats().connectionsErrors).toBeGreaterThan(3))
     await stage.proxy.listen()
     await waiting

@@ -207,6 +207,13 @@ export async function failureOf(promise: Promise<unknown>): Promise<{ code?: unk
   throw new Error(`did not reject, but resolved to ${JSON.stringify(outcome.value)}`)
 }
 
+/** Requests with little time, one after another, until one is refused for the reason that is expected. */
+export async function expectRefused(subject: Subject, expected: object): Promise<void> {
+  await eventually(async () => {
+    expect(await failureOf(subject.acquire({ timeout: '100ms' }))).toMatchObject(expected)
+  })
+}
+
 /** Idle for so long, connections are no longer taken to live because they did a moment ago. */
 export function rest(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 20))

@@ -1,0 +1,111 @@
+// What must hold at the end: the money is all there and every transfer as its caller was told, the pools are
+// whole, and their connections have no more listeners than new ones.
+import type { EventEmitter } from 'node:events'
+import type { Client } from 'pg'
+import type { Lease, RealPool } from 'prisma-pg-real-pool'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fromText, type Journal } from './journal.js'
+import { ACCOUNTS, BALANCE, type Stage } from './stage.js'
+
+const WHOLE_WITHIN_MS = 20_000
+
+/** Each transfer that was acknowledged is there once, none that was refused is, and all that are there are whole. */
+export async function auditMoney({ database }: Stage, journal: Journal): Promise<string[]> {
+  const problems: string[] = []
+  const balances = Array.from({ length: ACCOUNTS + 1 }, () => BALANCE)
+  const found = new Set<number>()
+  for (const { text } of await database.query<{ text: string }>('SELECT "text" FROM "Log"')) {
+    const { id, source, target, amount } = fromText(text)
+    balances[source]! -= amount
+    balances[target]! += amount
+    const outcome = journal.outcomeOf(id)
+    if (found.has(id)) problems.push(`transfer ${id}, ${outcome ?? 'never begun'}, was made twice`)
+    else if (outcome !== 'acknowledged' && outcome !== 'unknown') {
+      problems.push(`transfer ${id} was made, but is ${outcome ?? 'never begun'}`)
+    }
+    found.add(id)
+  }
+  for (let id = 1; id <= journal.last; id++) {
+    if (journal.outcomeOf(id) === 'acknowledged' && !found.has(id)) {
+      problems.push(`transfer ${id} was acknowledged, but is not there`)
+    }
+  }
+  const accounts = await database.query<{ id: number; balance: number }>('SELECT "id", "balance" FROM "User"')
+  for (const { id, balance } of accounts) {
+    if (balance !== balances[id])
+      problems.push(`account ${id} has ${balance}, its transfers say ${String(balances[id])}`)
+  }
+  if (accounts.length !== ACCOUNTS) problems.push(`there are ${accounts.length} accounts, not ${ACCOUNTS}`)
+  return problems
+}
+
+/** As many connections as the pool may have can be lent at once, and the server knows of no other. */
+export async function auditPool({ database }: Stage, name: string, pool: RealPool): Promise<string[]> {
+  const { poolMax } = pool.getStats()
+  const leases = await acquireAll(pool, poolMax)
+  const pids = await Promise.all(leases.map(async ({ client }) => pidOf(client)))
+  const problems = await untilNone(async () => {
+    const known = (await database.backends(name)).map(({ pid }) => pid)
+    const { poolSize, poolAvailable } = pool.getStats()
+    return [
+      ...unequal(`${name}: sessions`, known.sort().join(), pids.sort().join()),
+      ...unequal(`${name}: poolSize while all are lent`, poolSize, poolMax),
+      ...unequal(`${name}: poolAvailable while all are lent`, poolAvailable, 0),
+    ]
+  })
+  await Promise.all(leases.map((lease) => lease.release()))
+  return [...problems, ...(await untilNone(() => Promise.resolve(unequalGauges(name, pool))))]
+}
+
+function unequalGauges(name: string, pool: RealPool): string[] {
+  const { poolAvailable, poolSize, requestsWaiting } = pool.getStats()
+  return [
+    ...unequal(`${name}: poolAvailable at rest`, poolAvailable, poolSize),
+    ...unequal(`${name}: requestsWaiting at rest`, requestsWaiting, 0),
+  ]
+}
+
+function unequal(what: string, is: string | number, should: string | number): string[] {
+  return is === should ? [] : [`${what}: ${is}, not ${should}`]
+}
+
+/** All of them; while the pool recovers, some requests may fail. */
+async function acquireAll(pool: RealPool, count: number): Promise<Lease[]> {
+  const deadline = performance.now() + WHOLE_WITHIN_MS
+  for (;;) {
+    const results = await Promise.allSettled(Array.from({ length: count }, () => pool.acquire()))
+    const leases = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    if (leases.length === count) return leases
+    await Promise.all(leases.map((lease) => lease.release()))
+    if (performance.now() > deadline) throw new Error('the pool did not become whole again')
+  }
+}
+
+export async function untilNone(problemsOf: () => Promise<string[]>): Promise<string[]> {
+  const deadline = performance.now() + WHOLE_WITHIN_MS
+  for (;;) {
+    const problems = await problemsOf()
+    if (problems.length === 0 || performance.now() > deadline) return problems
+    await sleep(20)
+  }
+}
+
+async function pidOf(client: Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  return rows[0]!.pid
+}
+
+/** The most listeners that any connection of the pool has, on the client and what is beneath it. */
+export async function listenersOf(pool: RealPool): Promise<number> {
+  const leases = await acquireAll(pool, pool.getStats().poolMax)
+  const counts = leases.map(({ client }) => {
+    const { connection } = client as Client & { connection: EventEmitter & { stream: EventEmitter } }
+    return [client, connection, connection.stream].reduce((sum, emitter) => sum + countListeners(emitter), 0)
+  })
+  await Promise.all(leases.map((lease) => lease.release()))
+  return Math.max(...counts)
+}
+
+function countListeners(emitter: EventEmitter): number {
+  return emitter.eventNames().reduce((sum, event) => sum + emitter.listenerCount(event), 0)
+}

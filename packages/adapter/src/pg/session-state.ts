@@ -35,26 +35,34 @@ export function beginsTransaction(tag: string): boolean {
 
 /** The settings that the server reports, and which of them differ from those that a borrower should find. */
 export class ReportedSettings {
-  readonly #current = new Map<string, string>()
-  #initial: ReadonlyMap<string, string> = this.#current
-  readonly #changed = new Set<string>()
+  /** Sessions of one server mostly begin alike. These are a score of texts, so they share them. */
+  static #latest: ReadonlyMap<string, string> = new Map()
+
+  #initial: ReadonlyMap<string, string> | undefined
+  /** What differs from those; all, until they are known. */
+  readonly #changed = new Map<string, string>()
 
   get areInitial(): boolean {
-    return this.#changed.size === 0
+    return this.#initial === undefined || this.#changed.size === 0
   }
 
   report(name: string, value: string): void {
     // Says what the server is, not what the session has set.
     if (name === 'in_hot_standby') return
-    this.#current.set(name, value)
-    if (this.#initial.get(name) === value) this.#changed.delete(name)
-    else this.#changed.add(name)
+    if (this.#initial?.get(name) === value) this.#changed.delete(name)
+    else this.#changed.set(name, value)
   }
 
   /** As they are now, the settings are as they should be. */
   seal(): void {
-    if (this.areInitial && this.#initial !== this.#current) return
-    this.#initial = new Map(this.#current)
+    if (this.#initial !== undefined && this.#changed.size === 0) return
+    const settings = new Map([...(this.#initial ?? []), ...this.#changed])
+    if (!areEqual(settings, ReportedSettings.#latest)) ReportedSettings.#latest = settings
+    this.#initial = ReportedSettings.#latest
     this.#changed.clear()
   }
+}
+
+function areEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value)
 }

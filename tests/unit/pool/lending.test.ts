@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
 import { settle } from '../../support/manual-clock.js'
 import { acquireAll, codeOf, expectNothingLeft, makePool, openPool, SECOND, track, work } from './support.js'
@@ -197,6 +198,20 @@ describe('waiting', () => {
     controller.abort()
     await (await waiting).release()
     expect(pool.getStats()).toMatchObject({ poolAvailable: 1, requestsErrors: 0 })
+  })
+
+  test('a signal has one listener for all who wait with it, and none once they have left', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1, timeout: 100 })
+    const holder = await rig.pool.acquire()
+    const { signal } = new AbortController()
+    const [served, ...late] = Array.from({ length: 20 }, () => codeOf(rig.pool.acquire({ signal })))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await holder.release()
+    expect(await served).toBe('fulfilled')
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await rig.clock.advance(100)
+    expect(new Set(await Promise.all(late))).toEqual(new Set(['POOL_TIMEOUT']))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   test('a hundred thousand waiters share one timer and leave no trace', async () => {

@@ -1,5 +1,4 @@
 /** The pool as users see it: connections to PostgreSQL, one borrower each. Usable without Prisma. */
-import { setMaxListeners } from 'node:events'
 import type { Client } from 'pg'
 import { parseDuration } from '../option-schema.js'
 import { type Duration, type RealPoolOptions, resolveRealPoolOptions } from '../options.js'
@@ -107,8 +106,6 @@ export class RealPool {
    */
   async acquire({ timeout, signal }: AcquireLeaseOptions = {}): Promise<Lease> {
     const timeoutMs = timeout === undefined ? undefined : parseDuration('timeout', timeout)
-    // One signal may abort any number of requests.
-    if (signal !== undefined) setMaxListeners(0, signal)
     return new ClientLease(await this.#lender.acquire({ timeout: timeoutMs, signal }))
   }
 

@@ -3,6 +3,7 @@
  * timed out, aborted, turned away. Where connections go is circulation.ts; how many there are, supply.ts;
  * and what both decide by, the ledger.
  */
+import { Aborts } from './aborts.js'
 import { Circulation } from './circulation.js'
 import type { Clock } from './clock.js'
 import { Deadlines } from './deadlines.js'
@@ -38,6 +39,7 @@ export class Pool<C> {
   readonly #circulation: Circulation<C, Waiter<Lease<C>>>
   readonly #supply: Supply<C>
   readonly #deadlines: Deadlines
+  readonly #aborts = new Aborts()
   readonly #hooks: Omit<PoolHooks, 'counters'>
   #state: 'new' | 'open' | 'closed' = 'new'
   #closed: Promise<void> | undefined
@@ -204,15 +206,14 @@ export class Pool<C> {
   #queue(timeoutMs: number, signal: AbortSignal | undefined, loan: Loan | undefined): Promise<Lease<C>> {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.now()
-      const waiter = new Waiter(enqueuedAt, loan, resolve, reject, signal, (aborted, reason) =>
-        this.#giveUp(aborted, () => reason),
-      )
+      const waiter = new Waiter<Lease<C>>(enqueuedAt, loan, resolve, reject)
       this.#ledger.enqueue(waiter)
       this.#counters.requestsQueued++
       waiter.watch(
         this.#deadlines.add(enqueuedAt + timeoutMs, () =>
           this.#giveUp(waiter, () => this.#timeoutError(timeoutMs)),
         ),
+        signal && this.#aborts.add(signal, () => this.#giveUp(waiter, () => signal.reason)),
       )
       this.#circulation.serve()
       this.#supply.grow()

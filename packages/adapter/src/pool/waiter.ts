@@ -1,4 +1,5 @@
 /** A request that waits for a connection. It settles exactly once: granted, timed out, aborted or turned away. */
+import type { AbortWatch } from './aborts.js'
 import type { Deadline } from './deadlines.js'
 import { ListItem } from './list.js'
 import type { Loan } from './types.js'
@@ -8,30 +9,26 @@ export class Waiter<L> extends ListItem {
   readonly loan: Loan | undefined
   readonly #resolve: (lease: L) => void
   readonly #reject: (reason: unknown) => void
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort: () => void
   #deadline: Deadline | undefined
+  #abort: AbortWatch | undefined
 
   constructor(
     enqueuedAt: number,
     loan: Loan | undefined,
     resolve: (lease: L) => void,
     reject: (reason: unknown) => void,
-    signal: AbortSignal | undefined,
-    onAbort: (waiter: Waiter<L>, reason: unknown) => void,
   ) {
     super()
     this.enqueuedAt = enqueuedAt
     this.loan = loan
     this.#resolve = resolve
     this.#reject = reject
-    this.#signal = signal
-    this.#onAbort = () => onAbort(this, signal?.reason)
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  watch(deadline: Deadline): void {
+  /** What makes it give up; cancelled when it settles. */
+  watch(deadline: Deadline, abort: AbortWatch | undefined): void {
     this.#deadline = deadline
+    this.#abort = abort
   }
 
   grant(lease: L): void {
@@ -46,6 +43,6 @@ export class Waiter<L> extends ListItem {
 
   #settle(): void {
     this.#deadline?.cancel()
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#abort?.cancel()
   }
 }

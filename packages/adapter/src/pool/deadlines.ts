@@ -55,13 +55,14 @@ export class Deadlines {
 
   /** `at` may be `Infinity`: it never passes, but its timer is set like any other. */
   add(at: number, callback: () => void): Deadline {
-    const item = new Item(at, callback, () => this.#onCancel())
+    const item = new Item(at, callback, this.#onCancel)
     this.#push(item)
     this.#arm()
     return item
   }
 
-  #onCancel(): void {
+  // Bound once, so that a deadline costs no closure.
+  readonly #onCancel = (): void => {
     this.#cancelled++
     if (this.pending === 0) {
       this.#heap = []

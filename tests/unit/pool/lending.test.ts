@@ -100,6 +100,19 @@ describe('waiting', () => {
     })
   })
 
+  test('an error of a timer has no stack, which would name nothing but timers; one of a call has its own', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    await rig.pool.acquire()
+    const limit = Error.stackTraceLimit
+    const late = track(rig.clock, rig.pool.acquire({ timeout: 100 }))
+    await rig.clock.advance(100)
+    expect((late.error as Error).stack).not.toMatch(/^\s+at /m)
+    expect(Error.stackTraceLimit).toBe(limit)
+    const refused = track(rig.clock, rig.pool.acquire({ timeout: 0 }))
+    await settle()
+    expect((refused.error as Error).stack).toContain(__filename)
+  })
+
   test('a short wait that begins after a long one ends before it', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1 })
     await rig.pool.acquire()

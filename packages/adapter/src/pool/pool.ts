@@ -7,7 +7,13 @@ import { Aborts } from './aborts.js'
 import { Circulation } from './circulation.js'
 import type { Clock } from './clock.js'
 import { Deadlines } from './deadlines.js'
-import { PoolClosedError, PoolConnectError, PoolTimeoutError, TooManyRequestsError } from './errors.js'
+import {
+  PoolClosedError,
+  PoolConnectError,
+  PoolTimeoutError,
+  TooManyRequestsError,
+  withoutStack,
+} from './errors.js'
 import { Lease, type TakeBack } from './lease.js'
 import { type Entry, Ledger } from './ledger.js'
 import { timeoutMessage, tooManyMessage } from './messages.js'
@@ -211,7 +217,7 @@ export class Pool<C> {
       this.#counters.requestsQueued++
       waiter.watch(
         this.#deadlines.add(enqueuedAt + timeoutMs, () =>
-          this.#giveUp(waiter, () => this.#timeoutError(timeoutMs)),
+          this.#giveUp(waiter, () => withoutStack(() => this.#timeoutError(timeoutMs))),
         ),
         signal && this.#aborts.add(signal, () => this.#giveUp(waiter, () => signal.reason)),
       )

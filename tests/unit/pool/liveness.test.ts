@@ -1,22 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { settle } from '../../support/manual-clock.js'
-import {
-  acquireAll,
-  expectNothingLeft,
-  HOUR,
-  makePool,
-  openPool,
-  type Rig,
-  SECOND,
-  track,
-} from './support.js'
-
-async function useOnce({ pool }: Rig): Promise<number> {
-  const lease = await pool.acquire()
-  const { id } = lease.connection
-  await lease.release()
-  return id
-}
+import { acquireAll, expectNothingLeft, HOUR, makePool, openPool, SECOND, track, useOnce } from './support.js'
 
 describe('a connection that was idle', () => {
   test('is not lent when its end has arrived but was not read yet', async () => {
@@ -86,6 +70,22 @@ describe('check', () => {
     expect(rig.connector.mostAliveAtOnce).toBe(4)
   })
 
+  test('a check that always fails costs one connection for each request, and a new one serves it', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2, checkIdleAfter: 0, timeout: SECOND })
+    for (let id = 1; id <= 20; id++) rig.connector.dead.add(id)
+    const ids: number[] = []
+    for (let use = 0; use < 4; use++) {
+      ids.push(await useOnce(rig))
+      await settle()
+    }
+    // What has just been opened is not asked, so no series of failures begins.
+    expect(rig.connector.checks).toHaveLength(rig.connector.opened.length - 2)
+    expect(new Set(ids).size).toBe(4)
+    expect(rig.clock.now()).toBe(0)
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 2, requestsErrors: 0 })
+    await expectNothingLeft(rig)
+  })
+
   test('a request whose time runs out during a check loses no connection', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1, checkIdleAfter: 0, timeout: 100 })
     rig.connector.checkMs = 300
@@ -106,7 +106,9 @@ describe('check', () => {
     const second = track(rig.clock, rig.pool.acquire())
     await rig.clock.advance(200)
     expect([first.state, second.state, second.at]).toEqual(['rejected', 'fulfilled', 300])
+    expect(second.value?.connection.id).toBe(1)
     expect(rig.connector.checks).toEqual([1])
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, connectionsNum: 1 })
   })
 
   test('requests are served in their order, also when a later one finds a connection that needs no check', async () => {
@@ -194,63 +196,5 @@ describe('an alarm', () => {
     await rig.clock.advance(HOUR)
     await useOnce(rig)
     expect(rig.connector.checks).toEqual([])
-  })
-})
-
-describe('drain', () => {
-  test('replaces idle connections at once, and lent ones when they come back', async () => {
-    const rig = await openPool({ minSize: 2, maxSize: 2 })
-    const lease = await rig.pool.acquire()
-    await rig.pool.drain()
-    await settle()
-    expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([false, true, false])
-    await lease.release()
-    await settle()
-    expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([true, true, false, false])
-    for (let use = 0; use < 4; use++) await useOnce(rig)
-    expect(rig.connector.opened).toHaveLength(4)
-  })
-})
-
-describe('resize', () => {
-  test('a larger minSize is filled at once, never above maxSize', async () => {
-    const rig = await openPool({ minSize: 2, maxSize: 10 })
-    const leases = await acquireAll(rig, 8)
-    rig.pool.resize({ minSize: 6, maxSize: 10 })
-    await settle()
-    expect(rig.pool.getStats()).toMatchObject({ poolSize: 8, poolMin: 6, poolMax: 10 })
-    for (const lease of leases) await lease.release()
-  })
-
-  test('a larger maxSize serves those who wait', async () => {
-    const rig = await openPool({ minSize: 1, maxSize: 1 })
-    await rig.pool.acquire()
-    const waiting = track(rig.clock, rig.pool.acquire())
-    rig.pool.resize({ minSize: 1, maxSize: 2 })
-    await settle()
-    expect(waiting.state).toBe('fulfilled')
-  })
-
-  test('a smaller maxSize closes what is too much as it comes back, nobody being cut off', async () => {
-    const rig = await openPool({ minSize: 4, maxSize: 4 })
-    const leases = await acquireAll(rig, 4)
-    rig.pool.resize({ minSize: 1, maxSize: 2 })
-    expect(rig.connector.alive).toHaveLength(4)
-    for (const lease of leases) await lease.release()
-    await settle()
-    expect(rig.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2 })
-  })
-
-  test('idle connections that are too many leave one for each maxIdle', async () => {
-    const rig = await openPool({ minSize: 2, maxSize: 4, maxIdle: 200 })
-    rig.pool.resize({ minSize: 4, maxSize: 4 })
-    await settle()
-    const sizes = [rig.pool.getStats().poolSize]
-    rig.pool.resize({ minSize: 2, maxSize: 4 })
-    for (let window = 0; window < 4; window++) {
-      await rig.clock.advance(200)
-      sizes.push(rig.pool.getStats().poolSize)
-    }
-    expect(sizes).toEqual([4, 3, 2, 2, 2])
   })
 })

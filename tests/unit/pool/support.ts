@@ -1,6 +1,6 @@
 // A pool on a manual clock and a fake connector, and the claims that hold for any pool at any time.
 import { expect } from '@jest/globals'
-import { Pool } from '../../../packages/adapter/src/pool/pool.js'
+import { Pool, type PoolHooks } from '../../../packages/adapter/src/pool/pool.js'
 import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
 import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import { type FakeConnection, FakeConnector } from '../../support/fake-connector.js'
@@ -35,19 +35,28 @@ export const DEFAULTS: PoolSettings = {
   invalidateOnLost: false,
 }
 
-export function makePool(settings: Partial<PoolSettings> = {}): Rig {
+/** The kinds of pool that a behaviour is shown on when it is the same for both. */
+export const MODES: [string, Partial<PoolSettings>][] = [['a pool', {}]]
+
+/** How many of so many connections stay while nobody uses them. */
+export function kept(mode: Partial<PoolSettings>, count: number): number {
+  return mode.minSize === 0 ? 0 : count
+}
+
+export function makePool(settings: Partial<PoolSettings> = {}, hooks: PoolHooks = {}): Rig {
   const clock = new ManualClock()
   const connector = new FakeConnector(clock)
   const lost: Error[] = []
   const pool = new Pool(connector, { ...DEFAULTS, ...settings }, clock, {
     onLost: (error) => lost.push(error),
+    ...hooks,
   })
   return { clock, connector, pool, lost }
 }
 
 /** A pool whose `minSize` connections are there. */
-export async function openPool(settings: Partial<PoolSettings> = {}): Promise<Rig> {
-  const rig = makePool(settings)
+export async function openPool(settings: Partial<PoolSettings> = {}, hooks: PoolHooks = {}): Promise<Rig> {
+  const rig = makePool(settings, hooks)
   rig.pool.open()
   await settle()
   return rig
@@ -84,6 +93,19 @@ export function work(rig: Rig, ms: number, timeout?: number): Outcome<number> {
   )
 }
 
+/** What became of each, and when. */
+export function outcomesOf(jobs: readonly Outcome<unknown>[]): [string, number | undefined][] {
+  return jobs.map(({ state, at }) => [state, at])
+}
+
+/** Borrows a connection and gives it back at once; tells which one it was. */
+export async function useOnce({ pool }: Rig): Promise<number> {
+  const lease = await pool.acquire()
+  const { id } = lease.connection
+  await lease.release()
+  return id
+}
+
 export function acquireAll(rig: Rig, count: number): Promise<Lease<FakeConnection>[]> {
   return Promise.all(Array.from({ length: count }, () => rig.pool.acquire()))
 }
@@ -106,4 +128,14 @@ export async function expectNothingLeft({ pool, clock, connector }: Rig): Promis
   await clock.advance(HOUR)
   expect(connector.alive).toEqual([])
   expect(clock.timers.all).toBe(0)
+}
+
+/** The server ends every connection, and answers nobody. */
+export function stopServer({ connector }: Rig): void {
+  connector.openError = new Error('away')
+  for (const connection of connector.alive) connector.lose(connection)
+}
+
+export function startServer({ connector }: Rig): void {
+  connector.openError = undefined
 }

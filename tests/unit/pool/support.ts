@@ -35,12 +35,23 @@ export const DEFAULTS: PoolSettings = {
   invalidateOnLost: false,
 }
 
+/** The settings that `pool: false` stands for. */
+export const NULL_POOL: Partial<PoolSettings> = {
+  minSize: 0,
+  maxIdleCount: 0,
+  growth: 'immediate',
+  numWorkers: Infinity,
+}
+
 /** The kinds of pool that a behaviour is shown on when it is the same for both. */
-export const MODES: [string, Partial<PoolSettings>][] = [['a pool', {}]]
+export const MODES: [string, Partial<PoolSettings>][] = [
+  ['a pool', {}],
+  ['a null pool', NULL_POOL],
+]
 
 /** How many of so many connections stay while nobody uses them. */
 export function kept(mode: Partial<PoolSettings>, count: number): number {
-  return mode.minSize === 0 ? 0 : count
+  return mode.maxIdleCount ?? count
 }
 
 export function makePool(settings: Partial<PoolSettings> = {}, hooks: PoolHooks = {}): Rig {

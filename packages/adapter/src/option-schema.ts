@@ -267,7 +267,8 @@ export function parse<S extends v.GenericSchema>(
 /** Sizes for `resize`: what is not given stays as it is. */
 export function parseSizes(sizes: PartialSizes, current: Sizes): Sizes {
   const given = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined))
-  return sizesOf(parse(poolSchema, { ...current, ...given }))
+  // Named as they are among the options.
+  return sizesOf(parse(v.object({ pool: poolSchema }), { pool: { ...current, ...given } }).pool)
 }
 
 /** The milliseconds of a duration that a method was given. */

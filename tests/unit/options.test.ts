@@ -4,7 +4,7 @@ import {
   resolveAdapterOptions,
   resolveRealPoolOptions,
 } from '../../packages/adapter/src/options.js'
-import { parseDuration } from '../../packages/adapter/src/option-schema.js'
+import { parseDuration, parseSizes } from '../../packages/adapter/src/option-schema.js'
 
 const HOST = { host: 'db.example' }
 
@@ -53,10 +53,28 @@ describe('defaults', () => {
     expect(pool({ name: 'orders' }).name).toBe('orders')
   })
 
-  test('one size given alone moves the other out of its way', () => {
-    expect(pool({ maxSize: 1 })).toMatchObject({ minSize: 1, maxSize: 1 })
-    expect(pool({ minSize: 20 })).toMatchObject({ minSize: 20, maxSize: 20 })
-    expect(pool({ minSize: 0 })).toMatchObject({ minSize: 0, maxSize: 10 })
+  test.each<[PoolOptions, number, number]>([
+    [{}, 2, 10],
+    [{ maxSize: 1 }, 1, 1],
+    [{ minSize: 20 }, 20, 20],
+    [{ minSize: 2 }, 2, 10],
+    [{ minSize: 0 }, 0, 10],
+    [{ minSize: 0, maxSize: 2 }, 0, 2],
+    [{ minSize: 2, maxSize: 4 }, 2, 4],
+  ])('sizes %j: one given alone moves the other out of its way', (options, minSize, maxSize) => {
+    expect(pool(options)).toMatchObject({ minSize, maxSize })
+  })
+
+  test('without pooling nothing is kept, there are at most ten connections at a time, and times are as ever', () => {
+    expect(resolveAdapterOptions({ ...HOST, pool: false }).pool).toMatchObject({
+      minSize: 0,
+      maxSize: 10,
+      maxIdleCount: 0,
+      growth: 'immediate',
+      timeout: 30_000,
+      maxLifetime: 3_600_000,
+      maxIdle: 600_000,
+    })
   })
 
   test('a string is a connection URL', () => {
@@ -133,11 +151,26 @@ describe('bad input', () => {
     [{ minSize: 5, maxSize: 2 }, '`pool` has a maxSize (2) below its minSize (5)'],
     [{ minSize: 0, maxSize: 0 }, '`pool.maxSize` (0) must be a whole number, 1 or more, or Infinity'],
     [{ minSize: -1 }, '`pool.minSize` (-1) must be a whole number, 0 or more'],
+    [{ minSize: 1, maxIdleCount: 0 }, '`pool` has a maxIdleCount (0) below its minSize (1)'],
     [{ numWorkers: 0 }, '`pool.numWorkers` (0) must be a whole number, 1 or more, or Infinity'],
     [{ name: '' }, "`pool.name` ('') must not be empty"],
     [{ maxSize: '10' }, "`pool.maxSize` ('10') must be a number"],
   ])('pool options %j are refused', (options, expected) => {
     expect(problems({ ...HOST, pool: options })).toBe(`the options are not valid: ${expected}`)
+  })
+
+  test.each([
+    ['a pool', {}, { minSize: 0, maxSize: 0 }, '`pool.maxSize` (0) must be a whole number, 1 or more'],
+    ['a pool', {}, { minSize: -1 }, '`pool.minSize` (-1) must be a whole number, 0 or more'],
+    ['a pool', {}, { minSize: 4, maxSize: 2 }, '`pool` has a maxSize (2) below its minSize (4)'],
+    ['a pool', {}, { maxSize: 1 }, '`pool` has a maxSize (1) below its minSize (2)'],
+    ['a null pool', false, { minSize: 1 }, '`pool` has a maxIdleCount (0) below its minSize (1)'],
+    ['a null pool', false, { minSize: -1 }, '`pool.minSize` (-1) must be a whole number, 0 or more'],
+    ['a null pool', false, { maxSize: -2 }, '`pool.maxSize` (-2) must be a whole number, 1 or more'],
+  ])('%s %j cannot have its sizes changed to %j', (_, options, sizes, expected) => {
+    const current = resolveAdapterOptions({ ...HOST, pool: options }).pool
+    expect(() => parseSizes(sizes, current)).toThrow(expected)
+    expect(parseSizes({ minSize: 0, maxSize: 2 }, current)).toMatchObject({ minSize: 0, maxSize: 2 })
   })
 
   test('a pool option at the top is sent to its place, and so is the name that another pool has for it', () => {

@@ -1,10 +1,9 @@
 // The user's code on connections, and the pool's own care for them, on a real server.
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Client } from 'pg'
 import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { errorOf, pidOf, SUBJECT } from './support.js'
+import { errorOf, pidOf, settingOf, SUBJECT } from './support.js'
 
 let database: TestDatabase
 const pools: RealPool[] = []
@@ -32,15 +31,6 @@ async function openPool(options: PoolOptions): Promise<RealPool> {
   return pool
 }
 
-async function settingOf(client: Client, name: string): Promise<unknown> {
-  const { rows } = await client.query<{ value: string }>(`SELECT current_setting($1, true) AS value`, [name])
-  return rows[0]?.value
-}
-
-async function terminate(pids: readonly number[]): Promise<void> {
-  for (const pid of pids) await database.query('SELECT pg_terminate_backend($1, 5000)', [pid])
-}
-
 describe('configure', () => {
   test('runs once for each connection, before anyone gets it', async () => {
     let runs = 0
@@ -60,21 +50,6 @@ describe('configure', () => {
     expect(await pool.use((client) => settingOf(client, 'app.tenant'))).toBe('nobody')
     expect(runs).toBe(2)
   })
-
-  test.each<[string, PoolOptions['configure'], RegExp]>([
-    ['that throws', () => Promise.reject(new Error('no tenant')), /the configure hook failed: no tenant/],
-    [
-      'that leaves a transaction open',
-      (client) => client.query('BEGIN'),
-      /left the connection in a transaction/,
-    ],
-  ])('one %s is a failure to connect, and the connection is closed', async (_, configure, message) => {
-    const pool = makePool({ minSize: 1, maxSize: 1, timeout: '1s', configure })
-    await pool.open()
-    const error = await errorOf(pool.acquire({ timeout: '300ms' }))
-    expect(error).toMatchObject({ code: 'POOL_TIMEOUT', message: expect.stringMatching(message) })
-    await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
-  })
 })
 
 describe('reset', () => {
@@ -89,75 +64,18 @@ describe('reset', () => {
     })
     const pid = await pool.use(async (client) => {
       await client.query(`BEGIN; SET app.tenant = 'somebody'; COMMIT; BEGIN`)
+      expect(statuses).toEqual([])
       return pidOf(client)
     })
+    expect(statuses).toEqual(['I'])
     expect(
       await pool.use(async (client) => [await pidOf(client), await settingOf(client, 'app.tenant')]),
     ).toEqual([pid, ''])
     expect(statuses).toEqual(['I', 'I'])
   })
-
-  test.each<[string, PoolOptions['reset']]>([
-    ['that throws', () => Promise.reject(new Error('mine'))],
-    ['that leaves a transaction open', (client) => client.query('BEGIN')],
-    ['that fails in SQL', (client) => client.query('SELECT 1 / 0')],
-  ])('one %s costs the connection, and nobody notices', async (_, reset) => {
-    const pool = await openPool({ maxSize: 1, reset })
-    const pid = await pool.use(pidOf)
-    expect(await pool.use(pidOf)).not.toBe(pid)
-    expect(pool.getStats()).toMatchObject({ returnsBad: 2, requestsErrors: 0 })
-  })
 })
 
-describe('check', () => {
-  test('a connection whose backend was ended is not lent, and the request does not notice', async () => {
-    const pool = await openPool({ minSize: 3, maxSize: 3, check: true, checkIdleAfter: 0 })
-    const before = (await database.backends(SUBJECT)).map(({ pid }) => pid)
-    await terminate(before)
-    const pids = await Promise.all([pool.use(pidOf), pool.use(pidOf), pool.use(pidOf)])
-    expect(pids.filter((pid) => before.includes(pid))).toEqual([])
-    expect(pool.getStats()).toMatchObject({ requestsErrors: 0, poolSize: 3 })
-  })
-
-  test('a check of the user decides by itself', async () => {
-    const seen: number[] = []
-    const pool = await openPool({
-      maxSize: 1,
-      checkIdleAfter: 0,
-      check: async (client) => {
-        seen.push(await pidOf(client))
-        if (seen.length === 2) throw new Error('I do not like it')
-      },
-    })
-    const pids = [await pool.use(pidOf), await pool.use(pidOf)]
-    expect(pids[0]).toBe(seen[0])
-    expect(pids[1]).not.toBe(seen[1])
-  })
-
-  test('without it, a connection whose end has arrived is not lent either', async () => {
-    const pool = await openPool({ minSize: 5, maxSize: 5 })
-    await terminate((await database.backends(SUBJECT)).map(({ pid }) => pid))
-    await Promise.all(Array.from({ length: 50 }, () => pool.use(pidOf)))
-    expect(pool.getStats().requestsErrors).toBe(0)
-  })
-
-  test('on demand it replaces the dead and keeps the others', async () => {
-    const pool = await openPool({ minSize: 3, maxSize: 3 })
-    const [dead, ...others] = (await database.backends(SUBJECT)).map(({ pid }) => pid) as [
-      number,
-      number,
-      number,
-    ]
-    await terminate([dead])
-    await pool.check()
-    await eventually(() => expect(pool.getStats().poolAvailable).toBe(3))
-    const pids = (await database.backends(SUBJECT)).map(({ pid }) => pid)
-    expect(pids).toEqual(expect.arrayContaining(others))
-    expect(pids).not.toContain(dead)
-  })
-})
-
-describe('drain, resize and await using', () => {
+describe('drain and resize', () => {
   test('drain gives every borrower to come a new connection', async () => {
     const pool = await openPool({ minSize: 2, maxSize: 2 })
     const before = (await database.backends(SUBJECT)).map(({ pid }) => pid)
@@ -179,14 +97,6 @@ describe('drain, resize and await using', () => {
     expect(pool.getStats()).toMatchObject({ poolMin: 3, poolMax: 4 })
   })
 
-  test('a pool that goes out of scope is closed', async () => {
-    {
-      await using pool = await openPool({ maxSize: 1 })
-      await pool.use(pidOf)
-    }
-    await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
-  })
-
   test('onReconnectFailed is told, with the pool, when the pool gives up', async () => {
     const told: RealPool[] = []
     const pool = new RealPool({
@@ -198,6 +108,38 @@ describe('drain, resize and await using', () => {
     await pool.open()
     await eventually(() => expect(told).toEqual([pool]))
   })
+})
+
+test('a password function is asked for each connection that is made, and may change its mind', async () => {
+  const role = `rotating_${database.name}`
+  let password = 'first'
+  let asked = 0
+  await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'first'`)
+  const { hostname, port, pathname } = new URL(database.url)
+  const pool = new RealPool({
+    host: hostname,
+    port: Number(port),
+    database: pathname.slice(1),
+    user: role,
+    password: () => {
+      asked++
+      return password
+    },
+    application_name: SUBJECT,
+    pool: { minSize: 2, maxSize: 2 },
+  })
+  pools.push(pool)
+  await pool.open({ wait: true })
+  expect(asked).toBe(2)
+  password = 'second'
+  await database.query(`ALTER ROLE ${role} PASSWORD 'second'`)
+  await pool.drain()
+  await pool.wait()
+  expect(await Promise.all([pool.use(pidOf), pool.use(pidOf)])).toHaveLength(2)
+  expect(asked).toBe(4)
+  expect(pool.getStats()).toMatchObject({ connectionsNum: 4, connectionsErrors: 0 })
+  await pool.close()
+  await database.query(`DROP ROLE ${role}`)
 })
 
 describe('code of the user that does the unexpected', () => {
@@ -224,6 +166,8 @@ describe('code of the user that does the unexpected', () => {
       pools.push(pool)
       await pool.open()
       expect(await errorOf(pool.acquire({ timeout: '200ms' }))).toMatchObject({ code: 'POOL_TIMEOUT' })
+      // It is not asked again and again in that time.
+      expect(pool.getStats().connectionsNum).toBeLessThan(5)
       isBroken = false
       expect(await pool.use(pidOf)).toEqual(expect.any(Number))
     },

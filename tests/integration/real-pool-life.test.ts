@@ -3,7 +3,7 @@ import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/gl
 import { PoolClosedError, type PoolOptions, PoolTimeoutError, RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { errorOf, pidOf, SUBJECT } from './support.js'
+import { errorOf, pidOf, sleepRuns, SUBJECT } from './support.js'
 
 let database: TestDatabase
 const pools: RealPool[] = []
@@ -41,6 +41,25 @@ describe('opening and closing', () => {
     expect(await database.backends(SUBJECT)).toHaveLength(2)
   })
 
+  test('open with wait fails in time, and may be asked to wait again while the pool goes on', async () => {
+    const pool = new RealPool({
+      connectionString: database.url,
+      application_name: SUBJECT,
+      pool: {
+        minSize: 4,
+        maxSize: 4,
+        numWorkers: 1,
+        // Four times, one after another.
+        configure: (client) => client.query('SELECT pg_sleep(0.1)'),
+      },
+    })
+    pools.push(pool)
+    expect(await errorOf(pool.open({ wait: true, timeout: '200ms' }))).toBeInstanceOf(PoolTimeoutError)
+    await pool.open({ wait: true })
+    expect(await database.backends(SUBJECT)).toHaveLength(4)
+    expect(pool.getStats()).toMatchObject({ poolSize: 4, poolAvailable: 4 })
+  })
+
   test('close turns away who waits, and waits for what is lent', async () => {
     const pool = await openPool()
     const lease = await pool.acquire()
@@ -64,6 +83,7 @@ describe('opening and closing', () => {
     const pool = await openPool()
     const lease = await pool.acquire()
     const running = errorOf(lease.client.query('SELECT pg_sleep(30)'))
+    await sleepRuns(database)
     await pool.close({ timeout: '50ms' as const, force: true })
     await running
     await lease.release()

@@ -1,11 +1,22 @@
 // Statements for the adapter's contract as Prisma would send them, failures as values, and warnings of Node.
 import vm from 'node:vm'
+import { expect } from '@jest/globals'
 import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
 import type { Client } from 'pg'
+import type { PoolOptions } from 'prisma-pg-real-pool'
 import type { TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
 
 /** The `application_name` of every connection that a test asks about. */
 export const SUBJECT = 'subject'
+
+/** What `pool: false` stands for, where a test needs other options beside it. */
+export const NO_POOLING: PoolOptions = {
+  minSize: 0,
+  maxIdleCount: 0,
+  growth: 'immediate',
+  numWorkers: Infinity,
+}
 
 export function sql(text: string, ...args: unknown[]): SqlQuery {
   return { sql: text, args, argTypes: args.map(() => ({ scalarType: 'unknown', arity: 'scalar' })) }
@@ -30,6 +41,17 @@ export async function errorOf(promise: Promise<unknown>): Promise<Error> {
 
 export async function statesOf(database: TestDatabase): Promise<(string | null)[]> {
   return (await database.backends(SUBJECT)).map(({ state }) => state)
+}
+
+/** Waits until `pg_sleep` runs on the server: a request to cancel that comes before it would go by. */
+export async function sleepRuns(database: TestDatabase): Promise<void> {
+  await eventually(async () => {
+    const rows = await database.query(
+      `SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'`,
+      [SUBJECT],
+    )
+    expect(rows).toHaveLength(1)
+  })
 }
 
 export interface Warnings {
@@ -57,4 +79,10 @@ export function collectWarnings(): Warnings {
 export async function pidOf(client: Client): Promise<number> {
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   return rows[0]!.pid
+}
+
+/** What a setting is in the session, or nothing where it was never set. */
+export async function settingOf(client: Client, name: string): Promise<unknown> {
+  const { rows } = await client.query<{ value: string }>('SELECT current_setting($1, true) AS value', [name])
+  return rows[0]?.value
 }

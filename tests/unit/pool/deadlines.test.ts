@@ -54,7 +54,7 @@ test('a deadline may be cancelled twice, or after it passed, to no effect', asyn
 
 test('a deadline may be added while another passes, and passes in its own turn', async () => {
   const clock = new ManualClock()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new Deadlines(clock, { keepAlive: true })
   const passed: [string, number][] = []
   const note = (name: string) => () => passed.push([name, clock.now()])
   deadlines.add(10, () => {
@@ -78,7 +78,7 @@ test('a deadline may be added while another passes, and passes in its own turn',
 
 test('an earlier deadline brings the timer forward, and the later one keeps its time', async () => {
   const clock = new ManualClock()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new Deadlines(clock, { keepAlive: true })
   const passed: number[] = []
   const note = () => passed.push(clock.now())
   deadlines.add(400, note)
@@ -100,7 +100,7 @@ test('what one of them throws comes out, and keeps no other from passing', async
     }
   })
   const clock = new ManualClock()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new Deadlines(clock, { keepAlive: true })
   const passed: number[] = []
   const note = () => passed.push(clock.now())
   const mine = new Error('mine')

@@ -1,16 +1,18 @@
 import { describe, expect, test } from '@jest/globals'
-import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import { settle } from '../../support/manual-clock.js'
-import { acquireAll, codeOf, expectNothingLeft, makePool, openPool, SECOND, track, work } from './support.js'
+import {
+  acquireAll,
+  codeOf,
+  expectNothingLeft,
+  makePool,
+  NULL_POOL,
+  openPool,
+  SECOND,
+  track,
+  work,
+} from './support.js'
 
-/** What `pool: false` is. */
-const NO_POOLING: Partial<PoolSettings> = {
-  minSize: 0,
-  maxSize: 3,
-  maxIdleCount: 0,
-  growth: 'immediate',
-  numWorkers: Infinity,
-}
+const NO_POOLING = { ...NULL_POOL, maxSize: 3 }
 
 describe('maxIdleCount', () => {
   test('a connection that comes back beyond it is closed, unless somebody waits', async () => {
@@ -166,11 +168,11 @@ describe('a pool that keeps no connection', () => {
     expect(connector.attempts).toEqual([])
     const early = track(clock, pool.wait(0.1 * SECOND))
     await clock.advance(0.3 * SECOND)
-    expect(early.error).toMatchObject({ code: 'POOL_TIMEOUT' })
+    expect(early).toMatchObject({ at: 0.1 * SECOND, error: { code: 'POOL_TIMEOUT' } })
     const later = track(clock, pool.wait(0.4 * SECOND))
     await clock.advance(0.3 * SECOND)
-    expect(later.state).toBe('fulfilled')
-    expect(connector.alive).toEqual([])
+    expect(later).toMatchObject({ state: 'fulfilled', at: 0.6 * SECOND })
+    expect(connector.opened.map(({ isClosed }) => isClosed)).toEqual([true, true])
   })
 
   test('has nothing for a request that will not wait, and opens nothing for it', async () => {

@@ -43,28 +43,6 @@ test('a connection that comes back while somebody waits goes to him; it is resto
   expect([connection.restored, connection.isClosed]).toEqual([1, true])
 })
 
-test('as many connections are opened at once as requests wait for, up to maxSize', async () => {
-  const rig = await openPool({ ...NULL_POOL, maxSize: 4 })
-  rig.connector.openMs = 100
-  const jobs = Array.from({ length: 6 }, () => work(rig, 250))
-  await rig.clock.advance(SECOND)
-  expect(jobs.map(({ at }) => at)).toEqual([350, 350, 350, 350, 600, 600])
-  expect(rig.connector.attempts).toEqual([0, 0, 0, 0])
-})
-
-test('wait makes one connection to see that it can be made, in time, and does not keep it', async () => {
-  const rig = makePool({ ...NULL_POOL })
-  rig.connector.openMs = 200
-  rig.pool.open()
-  const impatient = track(rig.clock, rig.pool.wait(100))
-  await rig.clock.advance(200)
-  expect(impatient).toMatchObject({ state: 'rejected', at: 100, error: { code: 'POOL_TIMEOUT' } })
-  const patient = track(rig.clock, rig.pool.wait(400))
-  await rig.clock.advance(400)
-  expect(patient).toMatchObject({ state: 'fulfilled', at: 400 })
-  expect(rig.connector.opened.map(({ isClosed }) => isClosed)).toEqual([true, true])
-})
-
 test('wait counts as one attempt to connect, with its time', async () => {
   const rig = makePool({ ...NULL_POOL, maxSize: 3 })
   rig.connector.openMs = 200

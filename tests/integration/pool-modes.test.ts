@@ -181,7 +181,7 @@ describe.each<[string, PoolOptions]>([
         await errorOf(client.query('wat'))
         const [backend] = await database.backends(SUBJECT)
         // The server ends the session in the very moment of the rollback.
-        const query = pg.Client.prototype.query as unknown as Query
+        const query = Reflect.get(pg.Client.prototype, 'query') as Query
         client.query = async function (this: pg.Client, config: { text: string }) {
           if (config.text === 'ROLLBACK')
             await database.query('SELECT pg_terminate_backend($1, 5000)', [backend?.pid])

@@ -13,7 +13,7 @@ describe('a lifetime', () => {
     expect(rig.connector.alive).toHaveLength(1)
   })
 
-  test('no connection is lent beyond its lifetime, nor is one replaced before it was needed to be', async () => {
+  test('no connection is lent beyond its lifetime: five uses, one lifetime apart, get five connections', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1, maxLifetime: 200 })
     await rig.clock.advance(100)
     const ids: number[] = []

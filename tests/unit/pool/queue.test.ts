@@ -1,4 +1,5 @@
 // Those who wait: in what order they are served, how many may wait, how long, and how they give up.
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from '@jest/globals'
 import type { PoolTimeoutError } from '../../../packages/adapter/src/pool/errors.js'
 import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
@@ -212,6 +213,33 @@ describe('waiting', () => {
     expect(await codeOf(rig.pool.acquire({ signal: controller.signal }))).toEqual(
       new Error('client went away'),
     )
+  })
+
+  test('an error of a timer has no stack, which would name nothing but timers; one of a call has its own', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1 })
+    await rig.pool.acquire()
+    const limit = Error.stackTraceLimit
+    const late = track(rig.clock, rig.pool.acquire({ timeout: 100 }))
+    await rig.clock.advance(100)
+    expect((late.error as Error).stack).not.toMatch(/^\s+at /m)
+    expect(Error.stackTraceLimit).toBe(limit)
+    const refused = track(rig.clock, rig.pool.acquire({ timeout: 0 }))
+    await settle()
+    expect((refused.error as Error).stack).toContain(__filename)
+  })
+
+  test('a signal has one listener for all who wait with it, and none once they have left', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1, timeout: 100 })
+    const holder = await rig.pool.acquire()
+    const { signal } = new AbortController()
+    const [served, ...late] = Array.from({ length: 20 }, () => codeOf(rig.pool.acquire({ signal })))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await holder.release()
+    expect(await served).toBe('fulfilled')
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await rig.clock.advance(100)
+    expect(new Set(await Promise.all(late))).toEqual(new Set(['POOL_TIMEOUT']))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   test('a hundred thousand waiters share one timer and leave no trace', async () => {

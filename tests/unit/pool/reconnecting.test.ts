@@ -156,6 +156,28 @@ describe('a server that is away', () => {
     expect(request.state).toBe('fulfilled')
   })
 
+  test('while a request waits, and there is no connection, the pool tries every 250 milliseconds', async () => {
+    const rig = makePool({ minSize: 2, maxSize: 2 })
+    rig.connector.openError = new Error('away')
+    rig.pool.open()
+    await settle()
+    const request = track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(10 * SECOND)
+    expect(rig.connector.attempts.slice(2)).toEqual(Array.from({ length: 40 }, (_, n) => 250 * (n + 1)))
+    rig.connector.openError = undefined
+    await rig.clock.advance(250)
+    expect(request.state).toBe('fulfilled')
+  })
+
+  test('while a request waits for connections that others have, the pool tries no oftener than else', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 2 })
+    await rig.pool.acquire()
+    rig.connector.openError = new Error('too many clients already')
+    track(rig.clock, rig.pool.acquire())
+    await rig.clock.advance(8 * SECOND)
+    expect(gaps(rig)).toEqual([0, 1, 2, 4])
+  })
+
   test('when one attempt succeeds, those that sleep follow at once', async () => {
     const rig = makePool({ minSize: 3, maxSize: 3 })
     rig.connector.openError = new Error('away')

@@ -46,6 +46,7 @@ export class PgConnection {
   readonly #clock: Clock
   #lost: Error | undefined
   #isClosing = false
+  #isGivenUp = false
   #onLost: ((error: Error) => void) | undefined
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
@@ -106,6 +107,11 @@ export class PgConnection {
     return isBusy(this.client)
   }
 
+  /** Whether the server may go on with a statement although nobody waits for it any more. */
+  get isRunning(): boolean {
+    return isBusy(this.client) && (this.#isGivenUp || !this.isBroken)
+  }
+
   /** Calls back once when the connection is lost; soon, when it is lost already. */
   set onLost(listener: ((error: Error) => void) | undefined) {
     this.#onLost = listener
@@ -130,7 +136,11 @@ export class PgConnection {
     } catch (error) {
       if (isFatal(error)) {
         if (config.queryMode === 'extended' && !this.#hasBegun) unprocessed.add(error)
-      } else if (isBusy(this.client) && !(await this.becomesReady())) this.#lose(error as Error)
+      } else if (isBusy(this.client) && !(await this.becomesReady())) {
+        // It was node-postgres that ended the wait (`query_timeout`), not the server.
+        this.#isGivenUp = isUsable(this.client)
+        this.#lose(error as Error)
+      }
       throw error
     }
   }

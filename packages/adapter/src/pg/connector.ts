@@ -65,12 +65,12 @@ export class PgConnector implements Connector<PgConnection> {
 
   async close(connection: PgConnection, _reason: CloseReason): Promise<void> {
     // Else the server would go on with it: it notices that its client has gone only when it has something to say.
-    if (connection.isBusy && !connection.isBroken) await this.cancel(connection)
+    if (connection.isRunning) await this.cancel(connection)
     await connection.close()
   }
 
   destroy(connection: PgConnection): void {
-    if (connection.isBusy && !connection.isBroken) void this.cancel(connection)
+    if (connection.isRunning) void this.cancel(connection)
     connection.destroy()
   }
 

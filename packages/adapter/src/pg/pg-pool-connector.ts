@@ -93,7 +93,7 @@ export class PgPoolConnector extends PgConnector {
   }
 
   async #giveUp(connection: PgConnection, reason: CloseReason): Promise<void> {
-    if (connection.isBusy && !connection.isBroken) await this.cancel(connection)
+    if (connection.isRunning) await this.cancel(connection)
     this.#giveBack(connection, new Error(`the connection is of no more use: ${reason}`))
   }
 

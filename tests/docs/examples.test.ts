@@ -1,4 +1,4 @@
-// Every TypeScript example of the README and of our docstrings compiles as it stands.
+// Every TypeScript example of the README, of docs/ and of our docstrings compiles as it stands.
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,13 +22,17 @@ function examplesOf(text: string): string[] {
   return [...plain.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1] as string)
 }
 
-async function sources(folder: string): Promise<string[]> {
+async function filesIn(folder: string, ending: string): Promise<string[]> {
   const files = await readdir(folder, { recursive: true })
-  return files.filter((file) => file.endsWith('.ts')).map((file) => join(folder, file))
+  return files.filter((file) => file.endsWith(ending)).map((file) => join(folder, file))
 }
 
 test('the examples of the documentation compile', async () => {
-  const documents = [join(root, 'README.md'), ...(await sources(join(root, 'packages/adapter/src')))]
+  const documents = [
+    join(root, 'README.md'),
+    ...(await filesIn(join(root, 'docs'), '.md')),
+    ...(await filesIn(join(root, 'packages/adapter/src'), '.ts')),
+  ]
   const folder = await mkdtemp(join(tmpdir(), 'real-pool-examples-'))
   try {
     const client = join(root, 'packages/example-app/src/generated/prisma/client.js')
@@ -46,7 +50,9 @@ test('the examples of the documentation compile', async () => {
         origins.push(relative(root, document))
       }
     }
-    expect(origins).toEqual(expect.arrayContaining(['README.md', 'packages/adapter/src/pg/real-pool.ts']))
+    expect(origins).toEqual(
+      expect.arrayContaining(['README.md', 'docs/faq.md', 'packages/adapter/src/pg/real-pool.ts']),
+    )
     await writeFile(
       join(folder, 'tsconfig.json'),
       JSON.stringify({

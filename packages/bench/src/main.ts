@@ -1,0 +1,30 @@
+/** `npm run bench`: runs one benchmark in a process of its own, and prints what it found. */
+import type { Benchmark } from './benchmark.js'
+import { describeEnvironment } from './environment.js'
+import { memory } from './memory.js'
+import { helpOf, parseCommand } from './options.js'
+import { poolCost } from './pool-cost.js'
+import { renderJson, renderText } from './report.js'
+import { waiters } from './waiters.js'
+
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { 'pool-cost': poolCost, waiters, memory }
+
+async function main(): Promise<void> {
+  const command = parseCommand(process.argv.slice(2), BENCHMARKS)
+  if (command === undefined) {
+    console.log(helpOf(BENCHMARKS))
+    return
+  }
+  const { name, benchmark, options, isJson } = command
+  const report = await benchmark.run(options, (step) => console.error(`${name}: ${step} …`))
+  const environment = describeEnvironment(report.postgresql)
+  const measured = { benchmark: name, options, environment, report }
+  console.log(isJson ? renderJson(measured) : renderText(measured))
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(`npm run bench: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+}

@@ -1,0 +1,80 @@
+/**
+ * What it costs to borrow an idle connection and to give it back, beside a call of an async function that does
+ * nothing: on the fake connector, so the pool's own share; and from RealPool, on live connections.
+ */
+import { measure } from 'mitata'
+import { RealPool } from 'prisma-pg-real-pool'
+import { systemClock } from '../../adapter/src/pool/clock.js'
+import type { Benchmark, Column, Row } from './benchmark.js'
+import { openFakePool } from './fake-pool.js'
+import { differences, interleave, spreadOf } from './rounds.js'
+import { withServer } from './server.js'
+
+const SIZE = 10
+const WARM_UP = 3
+
+interface Subject {
+  readonly what: string
+  readonly call: () => Promise<void>
+}
+
+export const poolCost: Benchmark<'rounds' | 'round-ms'> = {
+  title: 'acquire and release of an idle connection, against an empty async function',
+  options: {
+    rounds: {
+      fallback: 30,
+      min: 1,
+      max: 10_000,
+      help: `how often each is measured, after ${WARM_UP} times more`,
+    },
+    'round-ms': { fallback: 100, min: 1, max: 60_000, help: 'how long each is called in one round' },
+  },
+  run: ({ rounds, 'round-ms': roundMs }, progress) =>
+    withServer(SIZE + 10, async (url, postgresql) => {
+      const pool = await openFakePool(SIZE, systemClock)
+      const realPool = new RealPool({ connectionString: url, pool: { minSize: SIZE, maxSize: SIZE } })
+      await realPool.open({ wait: true })
+      const empty: Subject = { what: 'empty async function', call: async () => {} }
+      const subjects: readonly Subject[] = [
+        empty,
+        {
+          what: 'pool on the fake connector: acquire, release',
+          call: async () => {
+            const lease = await pool.acquire()
+            await lease.release()
+          },
+        },
+        {
+          what: 'RealPool on live connections: acquire, release',
+          call: async () => {
+            const lease = await realPool.acquire()
+            await lease.release()
+          },
+        },
+      ]
+      progress(`${WARM_UP + rounds} rounds of ${subjects.length} × ${roundMs} ms`)
+      const results = await interleave(subjects, { rounds, warmUp: WARM_UP }, async ({ call }) => {
+        // Timed in batches of some thousand calls: reading the clock costs as much as what is measured.
+        const { p50 } = await measure(call, { min_cpu_time: roundMs * 1e6 })
+        return p50
+      })
+      await Promise.all([pool.close(), realPool.close()])
+      const baseline = results.get(empty) ?? []
+      const rows = [...results].map(([{ what }, values]) => rowOf(what, values, baseline))
+      return { tables: [{ key: 'calls', title: 'ns per call', columns: COLUMNS, rows }], postgresql }
+    }),
+}
+
+const COLUMNS: readonly Column[] = [
+  { key: 'what', title: 'what' },
+  { key: 'medianNs', title: 'median' },
+  { key: 'p25Ns', title: 'p25' },
+  { key: 'p75Ns', title: 'p75' },
+  { key: 'aboveEmptyNs', title: 'above empty, median' },
+]
+
+function rowOf(what: string, values: readonly number[], baseline: readonly number[]): Row {
+  const { median, p25, p75 } = spreadOf(values)
+  const aboveEmptyNs = spreadOf(differences(values, baseline)).median
+  return { what, medianNs: median, p25Ns: p25, p75Ns: p75, aboveEmptyNs }
+}

@@ -1,6 +1,7 @@
 // The user's code on connections, and the pool's own care for them, on a real server.
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
+import pg from 'pg'
+import { type PoolOptions, RealPool, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { errorOf, pidOf, settingOf, SUBJECT } from './support.js'
@@ -143,6 +144,24 @@ test('a password function is asked for each connection that is made, and may cha
 })
 
 describe('code of the user that does the unexpected', () => {
+  test('an onPoolError that throws does not end the process when a pg.Pool loses a connection', async () => {
+    const pgPool = new pg.Pool({ connectionString: database.url, application_name: SUBJECT })
+    const told: Error[] = []
+    const { pool } = new RealPoolAdapter({
+      pool: pgPool,
+      onPoolError: (error) => {
+        told.push(error)
+        throw new Error('full')
+      },
+    })
+    pools.push(pool)
+    await pool.open()
+    const lost = new Error('gone')
+    expect(() => pgPool.emit('error', lost, undefined as never)).not.toThrow()
+    expect(told).toEqual([lost])
+    await pgPool.end()
+  })
+
   test.each<[string, () => Promise<string>]>([
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     ['nothing', () => Promise.reject()],

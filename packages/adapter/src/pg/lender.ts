@@ -10,6 +10,7 @@ import type { Clock } from '../pool/clock.js'
 import type { Lease } from '../pool/lease.js'
 import { Pool } from '../pool/pool.js'
 import { Counters, type PoolStats } from '../pool/stats.js'
+import { tell } from '../pool/tell.js'
 import type { AcquireOptions, CloseOptions, PoolSettings } from '../pool/types.js'
 import type { ConnectionConfig } from './connection-config.js'
 import type { PgConnection } from './connection.js'
@@ -138,7 +139,8 @@ class PgPoolLender extends PoolLender {
   constructor(pgPool: PgPool, options: ResolvedOptions, connector: PgPoolConnector, clock: Clock) {
     super(options, connector, clock)
     this.#pgPool = pgPool
-    this.#onPoolError = options.onPoolError
+    const { onPoolError } = options
+    this.#onPoolError = onPoolError && ((error) => tell(() => onPoolError(error)))
     if (!guarded.has(pgPool)) pgPool.on('error', () => {})
     guarded.add(pgPool)
   }

@@ -19,6 +19,7 @@ import { type Entry, Ledger } from './ledger.js'
 import { timeoutMessage, tooManyMessage } from './messages.js'
 import { Counters, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
+import { tell } from './tell.js'
 import type { AcquireOptions, CloseOptions, Connector, Loan, PoolSettings } from './types.js'
 import { Waiter } from './waiter.js'
 
@@ -332,14 +333,5 @@ export class Pool<C> {
       cause,
       counts,
     })
-  }
-}
-
-/** What a listener throws, or rejects with, is its own affair: the pool goes on. */
-function tell(listener: () => unknown): void {
-  try {
-    Promise.resolve(listener()).catch(() => {})
-  } catch {
-    // See above.
   }
 }

@@ -37,6 +37,8 @@ export interface CirculationEvents<C, W> {
   onGranted(waiter: W, entry: Entry<C>): void
   /** A connection that has left is closed; one should be opened in its place, at once or after a pause. */
   onReplaceable(diedYoung: boolean): void
+  /** A connection that was examined has left, and somebody may have waited for it. */
+  onUnfit(): void
   /** A connection that has left is closed. */
   onClosed(): void
   /** A connection was lost, other than by our closing it. */
@@ -204,16 +206,14 @@ export class Circulation<C, W extends ListItem> {
       )
     }
     this.#ledger.endExamination()
-    if (lives && this.#connector.condition(entry.connection) === 'clean') {
-      if (how === 'check') entry.alarmsCleared = alarms
-      await this.#settle(entry)
-      return
-    }
-    this.#counters.connectionsLost++
-    if (how === 'check' && this.#settings.invalidateOnLost) this.#generation++
-    const retired = this.#retire(entry, how === 'check' ? 'unfit' : 'broken')
-    this.serve()
-    await retired
+    const isFit = lives && this.#connector.condition(entry.connection) === 'clean'
+    if (!isFit) this.#counters.connectionsLost++
+    else if (how === 'check') entry.alarmsCleared = alarms
+    if (!isFit && how === 'check' && this.#settings.invalidateOnLost) this.#generation++
+    const done = isFit ? this.#settle(entry) : this.#retire(entry, how === 'check' ? 'unfit' : 'broken')
+    // Whoever it was examined for may wait for nothing now, beside others that are idle.
+    if (entry.place === 'gone') this.#events.onUnfit()
+    await done
   }
 
   /** The first idle connection whose time is not over, as far as we know. */

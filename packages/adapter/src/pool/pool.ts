@@ -69,6 +69,7 @@ export class Pool<C> {
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
       onGranted: (waiter, entry) => this.#grant(waiter, entry),
       onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
+      onUnfit: () => this.#serve(),
       onClosed: () => this.#onClosed(),
       onLost: (error, wasIdle) => tell(() => this.#hooks.onLost?.(error, wasIdle)),
     })
@@ -222,10 +223,15 @@ export class Pool<C> {
         ),
         signal && this.#aborts.add(signal, () => this.#giveUp(waiter, () => signal.reason)),
       )
-      this.#circulation.serve()
-      this.#supply.grow()
+      this.#serve()
       this.#supply.kick()
     })
+  }
+
+  /** Whoever waits gets what is idle, or else what can be opened. */
+  #serve(): void {
+    this.#circulation.serve()
+    this.#supply.grow()
   }
 
   #grant(waiter: Waiter<Lease<C>>, entry: Entry<C>): void {

@@ -1,0 +1,49 @@
+// What only an unlucky order of events brings about.
+import { describe, expect, test } from '@jest/globals'
+import { settle } from '../../support/manual-clock.js'
+import { acquireAll, expectNothingLeft, MINUTE, openPool, SECOND, track } from './support.js'
+
+describe('a request whose connection is being examined', () => {
+  test('gets another idle one when that turns out to be one too many', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    await rig.clock.advance(1 * SECOND)
+    const waiting = track(rig.clock, rig.pool.acquire())
+    rig.pool.resize({ minSize: 0, maxSize: 1 })
+    await settle()
+    expect(waiting).toMatchObject({ state: 'fulfilled', at: 1 * SECOND })
+    expect(waiting.value?.connection.id).toBe(2)
+    await waiting.value?.release()
+    await expectNothingLeft(rig)
+  })
+
+  test('gets another idle one when that expires meanwhile', async () => {
+    const rig = await openPool({
+      minSize: 1,
+      maxSize: 2,
+      checkIdleAfter: 0,
+      maxLifetime: 10 * SECOND,
+      maxLifetimeJitter: 0,
+    })
+    await rig.clock.advance(5 * SECOND)
+    const leases = await acquireAll(rig, 2)
+    leases.sort((a, b) => a.connection.id - b.connection.id)
+    for (const lease of leases) await lease.release()
+    rig.connector.checkMs = 6 * SECOND
+    rig.connector.openMs = MINUTE
+    const waiting = track(rig.clock, rig.pool.acquire())
+    rig.connector.checkMs = 0
+    await rig.clock.advance(6 * SECOND)
+    expect(waiting).toMatchObject({ state: 'fulfilled', at: 11 * SECOND })
+    expect(waiting.value?.connection.id).toBe(2)
+  })
+
+  test('is not kept waiting for the closing of one that is dead, where connections are made for each', async () => {
+    const rig = await openPool({ maxSize: 2, growth: 'immediate', checkIdleAfter: 0 })
+    await (await rig.pool.acquire()).release()
+    rig.connector.dead.add(1)
+    rig.connector.closeMs = 5 * SECOND
+    const waiting = track(rig.clock, rig.pool.acquire())
+    await settle()
+    expect(waiting).toMatchObject({ state: 'fulfilled', at: 0 })
+  })
+})

@@ -46,4 +46,16 @@ describe('a request whose connection is being examined', () => {
     await settle()
     expect(waiting).toMatchObject({ state: 'fulfilled', at: 0 })
   })
+
+  test('does not hide from a request behind it that the process was frozen', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    await rig.clock.advance(1 * SECOND)
+    rig.connector.dead.add(2)
+    const first = rig.pool.acquire()
+    rig.clock.freeze(MINUTE)
+    const behind = rig.pool.acquire()
+    await settle()
+    expect(rig.connector.checks).toEqual([2])
+    expect([(await first).connection.id, (await behind).connection.id]).toEqual([3, 1])
+  })
 })

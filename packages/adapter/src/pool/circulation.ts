@@ -109,7 +109,6 @@ export class Circulation<C, W extends ListItem> {
 
   /** The idle connection that is next to be lent, when that can be decided at once. */
   takeReady(): Entry<C> | undefined {
-    if (this.#heartbeat.wasFrozen) this.#alarms++
     const entry = this.#firstFit()
     return entry === undefined || this.#examinationOf(entry) !== undefined
       ? undefined
@@ -218,6 +217,7 @@ export class Circulation<C, W extends ListItem> {
 
   /** The first idle connection whose time is not over, as far as we know. */
   #firstFit(): Entry<C> | undefined {
+    if (this.#heartbeat.wasFrozen) this.#alarms++
     for (;;) {
       const entry = this.#ledger.firstIdle
       if (entry === undefined) return undefined

@@ -59,3 +59,16 @@ describe('a request whose connection is being examined', () => {
     expect([(await first).connection.id, (await behind).connection.id]).toEqual([3, 1])
   })
 })
+
+describe('filling', () => {
+  test('does not open again what is being replaced already', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 2 })
+    rig.connector.closeMs = 100
+    void rig.pool.drain()
+    void rig.pool.check()
+    await rig.clock.advance(100)
+    expect(rig.connector.opened).toHaveLength(2)
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1 })
+    await rig.clock.advance(0)
+  })
+})

@@ -227,8 +227,9 @@ export class Ledger<C, W extends ListItem> {
   /** How many connections are missing for `minSize`. */
   get missing(): number {
     const { minSize, maxSize } = this.#sizes
-    // Those that are being closed still take their place, but are of no use any more.
-    return Math.min(minSize - this.#entries.size - this.#opening, maxSize - this.size)
+    const expected = this.#entries.size + this.#opening + this.#replacing
+    // Those that are being closed are of no use any more, but still take their place.
+    return Math.min(minSize - expected, maxSize - this.size)
   }
 
   /** Reserves the place of a connection that is going to be opened. */

@@ -71,4 +71,16 @@ describe('filling', () => {
     expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1 })
     await rig.clock.advance(0)
   })
+
+  test('goes on when a connection that took the place is closed', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2 })
+    rig.pool.resize({ minSize: 0, maxSize: 1 })
+    rig.connector.closeMs = 100
+    // One of the two is too much, and leaves.
+    const lease = await rig.pool.acquire()
+    rig.pool.resize({ minSize: 2, maxSize: 2 })
+    await rig.clock.advance(100)
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 1 })
+    await lease.release()
+  })
 })

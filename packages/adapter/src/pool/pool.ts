@@ -283,8 +283,11 @@ export class Pool<C> {
   }
 
   #onClosed(): void {
-    // Whoever came while its place was taken may have one now.
-    if (this.isOpen) this.#supply.grow()
+    // What was wanted while its place was taken may be opened now.
+    if (this.isOpen) {
+      this.#supply.fill()
+      this.#supply.grow()
+    }
     this.#notify()
   }
 

@@ -83,4 +83,14 @@ describe('filling', () => {
     expect(rig.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 1 })
     await lease.release()
   })
+
+  test('is done, for who waits for it, when minSize is lowered to what there is', async () => {
+    const rig = await openPool()
+    rig.connector.openMs = undefined
+    rig.pool.resize({ minSize: 2, maxSize: 2 })
+    const filled = track(rig.clock, rig.pool.wait())
+    rig.pool.resize({ minSize: 0, maxSize: 2 })
+    await settle()
+    expect(filled.state).toBe('fulfilled')
+  })
 })

@@ -158,6 +158,7 @@ export class Pool<C> {
     if (!this.isOpen) return
     this.#supply.fill()
     this.#supply.grow()
+    this.#notify()
   }
 
   getStats(): PoolStats {

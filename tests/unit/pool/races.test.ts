@@ -94,3 +94,20 @@ describe('filling', () => {
     expect(filled.state).toBe('fulfilled')
   })
 })
+
+test('a connection whose end comes together with the answer to its cleaning is replaced', async () => {
+  const rig = await openPool({ minSize: 1, maxSize: 1 })
+  const lease = await rig.pool.acquire()
+  const { connection } = lease
+  connection.condition = 'unclean'
+  let answer: (() => void) | undefined
+  rig.connector.restore = () => new Promise((resolve) => (answer = resolve))
+  const returned = lease.release()
+  const waiting = track(rig.clock, rig.pool.acquire())
+  answer?.()
+  rig.connector.lose(connection)
+  await returned
+  await settle()
+  expect(waiting.value?.connection.id).toBe(2)
+  expect(rig.pool.getStats()).toMatchObject({ returnsBad: 1, poolSize: 1 })
+})

@@ -180,6 +180,8 @@ export class Circulation<C, W extends ListItem> {
       this.#counters.returnsBad++
       return this.#retire(entry, 'unrestored')
     }
+    // Its end may have come together with the answer.
+    if (this.#connector.condition(entry.connection) === 'broken') return this.#sort(entry, 'broken')
     return this.#settle(entry)
   }
 

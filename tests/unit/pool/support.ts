@@ -128,8 +128,14 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
+interface Closable {
+  readonly pool: { close(): Promise<void> }
+  readonly clock: ManualClock
+  readonly connector: { readonly alive: readonly unknown[] }
+}
+
 /** Closes the pool and shows that nothing of it is left: no connection, no timer. */
-export async function expectNothingLeft({ pool, clock, connector }: Rig): Promise<void> {
+export async function expectNothingLeft({ pool, clock, connector }: Closable): Promise<void> {
   const closed = track(clock, pool.close())
   await settle()
   expect(closed.state).toBe('fulfilled')

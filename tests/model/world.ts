@@ -1,0 +1,376 @@
+// The real side: a pool on a manual clock and a connector that ends nothing by itself. Whatever is done to the
+// pool is told to the model, too.
+import vm from 'node:vm'
+import type fc from 'fast-check'
+import { isPoolError } from '../../packages/adapter/src/pool/errors.js'
+import { Pool } from '../../packages/adapter/src/pool/pool.js'
+import { Counters } from '../../packages/adapter/src/pool/stats.js'
+import type { CloseOptions, Condition } from '../../packages/adapter/src/pool/types.js'
+import type { Timer, TimerOptions } from '../../packages/adapter/src/pool/clock.js'
+import { ManualClock } from '../support/manual-clock.js'
+import { type ModelConnection, ModelConnector } from './connector.js'
+import type { Known } from './connections.js'
+import { atAnyTime, atRest, mayEnd } from './invariants.js'
+import { type Call, Model, NOTHING_COUNTED, type Request } from './model.js'
+import { DEFAULT_TIMEOUT, type RunSettings } from './settings.js'
+
+/** What is let happen after something was done: so many microtasks, or all that can. */
+export type Pause = number | 'rest'
+
+/** What a request is given to be aborted by: its own signal, one that others have too, one that has aborted. */
+export type Signal = 'none' | 'own' | 'shared' | 'aborted'
+
+/** How a borrower gives a connection back. */
+export type Return = Condition | 'unrestorable' | 'destroyed'
+
+/** A machine that slept this long was frozen, by any measure. */
+const FROZEN_MS = 15_000
+/** Within this time a pool whose server is well serves whoever waits. */
+const HEALING_MS = 12_000
+const HEALING_STEP_MS = 250
+
+/** A clock whose turns of the event loop end when the scheduler says, and whose timers are of whole milliseconds. */
+class ModelClock extends ManualClock {
+  onTurn: () => Promise<void> = () => Promise.resolve()
+
+  override turn(): Promise<void> {
+    return this.onTurn()
+  }
+
+  override setTimer(delayMs: number, callback: () => void, options: TimerOptions): Timer {
+    return super.setTimer(Math.ceil(delayMs), callback, options)
+  }
+}
+
+export class World {
+  readonly clock = new ModelClock()
+  readonly model: Model
+  readonly connector: ModelConnector
+  readonly pool: Pool<ModelConnection>
+  readonly scheduler: fc.Scheduler
+  /** Losses of which the pool told. */
+  losses = 0
+  /** Loans of which the pool told, and not of their end. */
+  loans = 0
+  readonly #counters = new Counters()
+  readonly #unhandled: unknown[] = []
+  readonly #noteUnhandled = (reason: unknown): unknown => this.#unhandled.push(reason)
+  #window: Timer | undefined
+  #shared = new AbortController()
+  /** By when the first call of close ends. */
+  #closesBy: number | undefined
+
+  constructor(settings: RunSettings, scheduler: fc.Scheduler) {
+    this.scheduler = scheduler
+    this.model = new Model(settings, this.clock, () => this.pool.getStats().poolSize)
+    const { connections } = this.model
+    const { ignoresAbort } = settings
+    this.connector = new ModelConnector(connections, scheduler, this.clock, ignoresAbort, (connection) =>
+      this.lose(connection),
+    )
+    this.pool = new Pool(this.connector, settings, this.clock, {
+      counters: this.#counters,
+      onLost: () => this.losses++,
+      onGaveUp: () => connections.gaveUp(),
+      onRequest: () => ({ onLent: () => this.loans++, onReturned: () => this.loans-- }),
+    })
+    this.clock.onTurn = () => {
+      this.connector.decide()
+      connections.read()
+      return this.connector.gate('turn')
+    }
+    realProcess.on('unhandledRejection', this.#noteUnhandled)
+  }
+
+  dispose(): void {
+    this.connector.isOver = true
+    realProcess.off('unhandledRejection', this.#noteUnhandled)
+  }
+
+  // --- Borrowers ---
+
+  /** Asks for a connection; resolves when the request has ended, one way or the other. */
+  ask(timeout: number, signal: Signal = 'none'): Promise<Request> {
+    const abort = this.#abortController(signal)
+    const request = this.model.ask(timeout, abort)
+    const size = this.model.poolSize()
+    const acquired = this.pool.acquire({
+      timeout: timeout === DEFAULT_TIMEOUT ? undefined : timeout,
+      signal: abort?.signal,
+    })
+    this.connector.decide()
+    this.model.asked(request, this.model.poolSize() - size)
+    return acquired.then(
+      (lease) => {
+        this.connector.decide()
+        this.model.granted(request, lease)
+        return request
+      },
+      (error: unknown) => {
+        this.model.rejected(request, error)
+        return request
+      },
+    )
+  }
+
+  abort({ id, abort }: Request): void {
+    if (abort === undefined) return
+    this.model.abort(abort)
+    abort.abort(new Error(`request ${id} was aborted`))
+    this.connector.decide()
+  }
+
+  giveBack(request: Request, how: Return): void {
+    const { lease, connection: known } = request
+    if (lease === undefined || known === undefined) return
+    const { connection } = lease
+    if (!connection.isBroken && how !== 'destroyed') {
+      connection.condition = how === 'unrestorable' ? 'unclean' : how
+      connection.failsToRestore = how === 'unrestorable'
+      // Whoever used it has noticed.
+      if (connection.isSilent) connection.condition = 'broken'
+    }
+    this.model.giveBack(request, how === 'destroyed' ? 'destroyed' : 'released')
+    const returned = how === 'destroyed' ? lease.destroy(new Error('of no use')) : lease.release()
+    this.call('return', returned, Infinity, [known])
+    this.connector.decide()
+    if (known.place === 'returned')
+      this.model.blame(`connection ${connection.id} came back, and went nowhere`)
+    if (!refusesASecondReturn(lease)) this.model.blame('a lease could be returned twice')
+  }
+
+  /** The server, or the network, ends a connection. */
+  lose(connection: ModelConnection): void {
+    connection.condition = 'broken'
+    this.model.connections.lost(connection)
+    connection.onLost?.(new Error('lost'))
+    this.connector.decide()
+    if (this.model.connections.idle.some((known) => known.connection === connection)) {
+      this.model.blame(`keeps connection ${connection.id}, which was lost`)
+    }
+  }
+
+  // --- The pool as a whole ---
+
+  open(): void {
+    this.model.open()
+    // Set just before the pool's own, so that it fires just before it.
+    this.#watchWindow()
+    this.pool.open()
+  }
+
+  stop(what: 'close' | 'suspend', options: CloseOptions & { timeout: number }): void {
+    const deadline = this.clock.now() + options.timeout
+    if (options.force === true) this.model.forceAt = Math.min(this.model.forceAt, deadline)
+    // A pool that closes for good already goes on with that, and only force begins anew.
+    const goesOn = this.#closesBy !== undefined && options.force !== true
+    if (what === 'close') this.#closesBy ??= deadline
+    this.model.stop(what === 'close' ? 'closed' : 'new')
+    this.#window?.cancel()
+    this.call(what, this.pool[what](options), goesOn ? this.#closesBy : deadline)
+    this.connector.decide()
+  }
+
+  resize(minSize: number, maxSize: number): void {
+    this.model.resize(minSize, maxSize)
+    this.pool.resize({ minSize, maxSize })
+  }
+
+  drain(): void {
+    const { connections } = this.model
+    const idle = [...connections.idle]
+    connections.drained()
+    this.call('drain', this.pool.drain(), Infinity, idle)
+  }
+
+  check(): void {
+    const { connections } = this.model
+    const idle = [...connections.idle]
+    connections.isCheckingAll = true
+    this.model.mayLackConnections = false
+    this.call('check', this.pool.check(), Infinity, idle)
+    this.connector.decide()
+    connections.isCheckingAll = false
+    if (connections.idle.length > 0) this.model.blame('does not ask after every idle connection')
+  }
+
+  wait(timeout: number): void {
+    this.model.mayLackConnections = false
+    this.model.noteFilling()
+    this.call('wait', this.pool.wait(timeout), this.clock.now() + timeout)
+  }
+
+  popStats(): void {
+    this.#counters.reset()
+    this.model.counted = { ...NOTHING_COUNTED }
+  }
+
+  /** Follows what takes time; that it ends when it should, the invariants tell. */
+  call(what: Call['what'], promise: Promise<unknown>, deadline = Infinity, connections: Known[] = []): void {
+    const call: Call = { what, deadline, connections }
+    this.model.calls.add(call)
+    promise.then(
+      () => {
+        this.model.calls.delete(call)
+        if (!mayEnd(call, this.model)) this.model.blame(`${what} ends too soon`)
+      },
+      (error: unknown) => {
+        this.model.calls.delete(call)
+        const isAllowed =
+          what === 'wait' && isPoolError(error) && ['POOL_TIMEOUT', 'POOL_CLOSED'].includes(error.code)
+        if (!isAllowed) this.model.blame(`${what} failed: ${String(error)}`)
+      },
+    )
+  }
+
+  // --- Time ---
+
+  /** Ends one of the things that the pool waits for; resolves in that very moment. */
+  finishOne(): Promise<void> {
+    if (this.scheduler.count() === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      void this.scheduler.waitNext(1, (end) => {
+        resolve()
+        return end()
+      })
+    })
+  }
+
+  async advance(ms: number): Promise<void> {
+    await this.rest()
+    await this.clock.advance(ms)
+    this.model.timersAreDue = false
+    await this.rest()
+  }
+
+  /** Time passes, and no timer fires until the process runs again. */
+  async freeze(ms: number): Promise<void> {
+    await this.rest()
+    this.clock.freeze(ms)
+    this.model.timersAreDue = true
+    if (ms >= FROZEN_MS) this.model.connections.frozen()
+  }
+
+  async pause(pause: Pause): Promise<void> {
+    if (pause === 'rest') return this.rest()
+    for (let microtask = 0; microtask < pause; microtask++) await Promise.resolve()
+    atAnyTime(this)
+  }
+
+  /** Lets everything happen that can without time passing or anything ending. */
+  async rest(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    this.connector.decide()
+    atRest(this, this.#unhandled)
+  }
+
+  // --- The end ---
+
+  /** All faults end: whoever waits is served, and nothing is left when the pool is closed. */
+  async heal(): Promise<void> {
+    await this.advance(0)
+    this.connector.failures = 0
+    this.connector.nextOpenMs = 0
+    this.connector.nextCondition = 'clean'
+    this.connector.isFlowing = true
+    const healed = this.clock.now() + HEALING_MS
+    const mustBeServed = this.model.waiting.filter(({ deadline }) => deadline > healed)
+    do {
+      while (this.scheduler.count() > 0) await this.finishOne()
+      for (const request of [...this.model.leases]) this.giveBack(request, 'clean')
+      await this.advance(HEALING_STEP_MS)
+    } while (this.clock.now() < healed && !this.#isWell)
+    for (const { id, state, fate } of mustBeServed) {
+      if (state !== 'granted' && fate === undefined) this.model.blame(`request ${id} was never served`)
+    }
+    if (this.model.isOpen) {
+      await this.#showHealth()
+      await this.#surviveOutage()
+    }
+    await this.rest()
+    this.#window?.cancel()
+  }
+
+  async #showHealth(): Promise<void> {
+    const { model } = this
+    const { connections } = model
+    await this.#beServed()
+    this.check()
+    await this.#becomeWell()
+    if (connections.usable < model.minSize) model.blame('is not filled, though all is well')
+    if (connections.slots + connections.count('closing') > 0) model.blame('counts what is not there')
+    const { maxIdle } = model.settings
+    if (maxIdle === Infinity) return
+    await this.advance(maxIdle * (connections.usable + 2))
+    if (connections.usable > model.minSize) model.blame('does not shrink')
+  }
+
+  /** The server goes away for so long that the pool gives up; then it is back, and the first to ask finds it. */
+  async #surviveOutage(): Promise<void> {
+    const { model } = this
+    const { connections } = model
+    if (model.settings.reconnectTimeout > HEALING_MS) return
+    this.connector.failures = Infinity
+    this.connector.failsForGood = false
+    for (const { connection } of connections.in('idle')) this.lose(connection)
+    await this.advance(model.settings.reconnectTimeout + HEALING_MS)
+    if (connections.slots > 0) model.blame('does not give up')
+    this.connector.failures = 0
+    await this.#beServed()
+    await this.#becomeWell()
+    if (connections.usable < model.minSize) model.blame('is not filled by the first to ask')
+  }
+
+  async #beServed(): Promise<void> {
+    const asked = this.ask(HEALING_STEP_MS + 50)
+    await this.advance(HEALING_STEP_MS + 50)
+    const request = await asked
+    if (request.state !== 'granted') this.model.blame('does not serve, though all is well')
+    this.giveBack(request, 'clean')
+  }
+
+  /** Lets end, one after the other, whatever needs no time. */
+  async #becomeWell(): Promise<void> {
+    for (let turn = 0; turn < 20 && !this.#isWell; turn++) await this.rest()
+  }
+
+  get #isWell(): boolean {
+    const { connections, waiting, leases } = this.model
+    const { slots, inFlight } = connections
+    const underway = connections.count('examined', 'restored', 'closing')
+    return waiting.length + leases.length + slots + inFlight + underway === 0
+  }
+
+  #abortController(signal: Signal): AbortController | undefined {
+    if (signal === 'none') return undefined
+    if (signal === 'shared') {
+      if (this.#shared.signal.aborted) this.#shared = new AbortController()
+      return this.#shared
+    }
+    const abort = new AbortController()
+    if (signal === 'aborted') abort.abort(new Error('aborted before'))
+    return abort
+  }
+
+  #watchWindow(): void {
+    const { maxIdle } = this.model.settings
+    if (maxIdle === Infinity) return
+    const end = (): void => {
+      this.#window = this.clock.setTimer(maxIdle, end, { keepAlive: false })
+      this.model.connections.endIdleWindow()
+    }
+    this.#window = this.clock.setTimer(maxIdle, end, { keepAlive: false })
+  }
+}
+
+// Jest gives tests a copy of `process`, which hears of nothing.
+const realProcess = vm.runInThisContext('process') as NodeJS.Process
+
+function refusesASecondReturn(lease: { release(): Promise<void> }): boolean {
+  try {
+    void lease.release()
+    return false
+  } catch (error) {
+    return isPoolError(error) && error.code === 'POOL_LEASE'
+  }
+}

@@ -5,7 +5,7 @@ import type { Lease } from 'prisma-pg-real-pool'
 import { Prisma } from '../generated/prisma/client.js'
 import { type Journal, type Outcome, textOf, type Transfer } from './journal.js'
 import type { Random } from './random.js'
-import { ACCOUNTS, type Stage, TOTAL } from './stage.js'
+import { ACCOUNTS, type Stage, TAKEN, TOTAL } from './stage.js'
 
 /** What must never be; the run fails by it. */
 export class Violation extends Error {}
@@ -39,7 +39,8 @@ const transfers: Record<string, (stage: Stage, transfer: Transfer, progress: Pro
       return prisma.$executeRaw`
       WITH moved AS (
         UPDATE "User" SET "balance" = "balance" + CASE "id" WHEN ${source}::int THEN ${-amount}::int ELSE ${amount}::int END
-         WHERE "id" IN (${source}::int, ${target}::int) RETURNING 1)
+         WHERE "id" IN (SELECT "id" FROM "User" WHERE "id" IN (${source}::int, ${target}::int) ORDER BY 1 FOR UPDATE)
+        RETURNING 1)
       INSERT INTO "Log" ("text") SELECT ${textOf(transfer)} FROM moved LIMIT 1`
     },
 
@@ -146,7 +147,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     2,
     'prisma: unique violation',
-    ({ prisma }) => expectFailure('P2002', prisma.user.create({ data: { email: 'user1@example.com' } })),
+    ({ prisma }) => expectFailure('P2002', prisma.user.create({ data: { email: TAKEN } })),
   ],
   [
     1,
@@ -171,6 +172,18 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
           },
           { timeout: 100 },
         ),
+      ),
+  ],
+  [
+    2,
+    'prisma: failure caught in a transaction',
+    ({ prisma }, _, random) =>
+      expectFailure(
+        /nothing of it was saved/,
+        prisma.$transaction(async (tx) => {
+          await tx.user.update({ where: { id: random.between(1, ACCOUNTS) }, data: { balance: 0 } })
+          await tx.user.create({ data: { email: TAKEN } }).catch(() => {})
+        }),
       ),
   ],
   [
@@ -253,7 +266,10 @@ export function isExpected(error: unknown): boolean {
   if (typeof code === 'string') {
     return /^(P1001|P1017|P1018|P2028|P2037|POOL_TIMEOUT|57P0[123]|ECONNRESET|EPIPE)$/.test(code)
   }
-  return !(error instanceof Prisma.PrismaClientKnownRequestError) && /^Connection terminated/.test(message)
+  return (
+    !(error instanceof Prisma.PrismaClientKnownRequestError) &&
+    /^(Connection terminated|Client has encountered a connection error)/.test(message)
+  )
 }
 
 function isLostConnection(meta: unknown): boolean {

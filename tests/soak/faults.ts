@@ -112,6 +112,7 @@ export class Faults {
   readonly #stage: Stage
   readonly #random: Random
   #isOver = false
+  #restartAt = 0
   #running: Promise<void> = Promise.resolve()
 
   constructor(stage: Stage, seed: number) {
@@ -133,11 +134,10 @@ export class Faults {
   }
 
   async #run(): Promise<void> {
-    let restartAt = performance.now() + 1_000
     while (!this.#isOver) {
-      if (performance.now() >= restartAt) {
+      if (performance.now() >= this.#restartAt) {
         await this.#restart()
-        restartAt = performance.now() + RESTART_EVERY_MS
+        this.#restartAt = performance.now() + RESTART_EVERY_MS
       } else {
         const [name, fault] = this.#random.pick(FAULTS.map(([weight, ...rest]) => [weight, rest] as const))
         this.#count(name)

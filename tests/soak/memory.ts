@@ -6,7 +6,7 @@ import type { Stage } from './stage.js'
 /** Half of what the least object takes, with the place where it is kept. */
 const BYTES_PER_CALL = 12
 /** What the heap at rest differs by for other reasons: code that is compiled, caches that are filled. */
-const NOISE_BYTES = { calm: 400_000, storm: 1_000_000 }
+const NOISE_BYTES = 400_000
 
 /** Bytes on the heap that are in use. */
 export async function heapInUse(): Promise<number> {
@@ -22,14 +22,13 @@ export async function heapInUse(): Promise<number> {
 
 export interface Growth {
   readonly what: string
-  readonly kind: keyof typeof NOISE_BYTES
   readonly calls: number
   readonly bytes: number
 }
 
 /** Whether it grew as it does when something stays for each call. */
-export function isLeak({ kind, calls, bytes }: Growth): boolean {
-  return bytes > NOISE_BYTES[kind] + calls * BYTES_PER_CALL
+export function isLeak({ calls, bytes }: Growth): boolean {
+  return bytes > NOISE_BYTES + calls * BYTES_PER_CALL
 }
 
 /** Calls of one kind, many of them, with nothing else going on. */
@@ -63,7 +62,7 @@ async function measure(
   await repeat(calls / 2, call)
   const before = await heapInUse()
   await repeat(calls, call)
-  return { what, kind: 'calm', calls, bytes: (await heapInUse()) - before }
+  return { what, calls, bytes: (await heapInUse()) - before }
 }
 
 async function repeat(times: number, call: (index: number) => Promise<unknown>): Promise<void> {

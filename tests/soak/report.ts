@@ -34,7 +34,7 @@ export function report({ load, faults, journal, growths }: Results): string {
 }
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
-  return [title, ...rows.map(([name, value]) => `  ${name === '' ? '' : name.padEnd(36)}${value}`)].join('\n')
+  return [title, ...rows.map(([name, value]) => `  ${name === '' ? '' : name.padEnd(42)}${value}`)].join('\n')
 }
 
 function list(counts: ReadonlyMap<string, number>): string {

@@ -10,6 +10,8 @@ import { Proxy } from '../support/proxy.js'
 export const ACCOUNTS = 20
 export const BALANCE = 1_000
 export const TOTAL = ACCOUNTS * BALANCE
+/** The e-mail address of somebody without an account: whoever else wants it need wait for no transfer. */
+export const TAKEN = 'taken@example.com'
 
 const root = path.join(__dirname, '../../../..')
 
@@ -55,6 +57,7 @@ export async function openStage(): Promise<Stage> {
     `INSERT INTO "User" ("id", "email", "balance")
      SELECT n, 'user' || n || '@example.com', ${BALANCE} FROM generate_series(1, ${ACCOUNTS}) AS n`,
   )
+  await database.query(`INSERT INTO "User" ("id", "email") VALUES (${ACCOUNTS + 1}, $1)`, [TAKEN])
   const proxy = await Proxy.inFrontOf(database.url)
   const connectionString = proxy.urlOf(database.url)
   const adapter = new RealPoolAdapter({ connectionString, application_name: 'adapter', pool: ADAPTER_POOL })

@@ -76,6 +76,19 @@ describe('idle', () => {
     await expectWhole(stage, adapter.pool)
   })
 
+  test('again and again, at the moment of the calls: the server never sees one more than the pool may have', async () => {
+    const { adapter, prisma } = await stage.openPrisma(POOL, { user, password: 'secret' })
+    for (let round = 0; round < 10; round++) {
+      // Resolves when the signals are sent: each session ends while its place is already wanted.
+      await stage.database.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [
+        await pidsOf(stage),
+      ])
+      await Promise.all(Array.from({ length: 20 }, () => prisma.user.count()))
+    }
+    expect(adapter.pool.getStats()).toMatchObject({ requestsErrors: 0, connectionsErrors: 0 })
+    await expectWhole(stage, adapter.pool)
+  })
+
   test('one after another, while others are lent: no borrower meets a dead one', async () => {
     const subject = await open()
     for (let round = 0; round < 10; round++) {

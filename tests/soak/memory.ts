@@ -12,7 +12,7 @@ const NOISE_BYTES = 400_000
 export async function heapInUse(): Promise<number> {
   let least = Infinity
   // What one collection finds, the next one frees; timers and finalizers run in between.
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     globalThis.gc?.()
     await sleep(20)
     least = Math.min(least, process.memoryUsage().heapUsed)

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { PoolClosedError, type PoolOptions, RealPool, type RealPoolOptions } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { errorOf, NO_POOLING, pidOf, settingOf, statesOf, SUBJECT } from './support.js'
+import { errorOf, NO_POOLING, pidOf, settingOf, statementWaits, statesOf, SUBJECT } from './support.js'
 
 let database: TestDatabase
 const pools: RealPool[] = []
@@ -173,7 +173,11 @@ describe.each<[string, PoolOptions]>([
     })
 
     test('another connection when the first is busy and cannot be stopped', async () => {
-      const leave = (client: pg.Client) => Promise.resolve(client.query(new EndlessCopy()))
+      const leave = async (client: pg.Client) => {
+        client.query(new EndlessCopy())
+        // It can be cancelled until it waits for data.
+        await statementWaits(database, 'ClientRead')
+      }
       expect(await handOver(leave)).toBe('another')
     })
 

@@ -45,10 +45,15 @@ export async function statesOf(database: TestDatabase): Promise<(string | null)[
 
 /** Waits until `pg_sleep` runs on the server: a request to cancel that comes before it would go by. */
 export async function sleepRuns(database: TestDatabase): Promise<void> {
+  await statementWaits(database, 'PgSleep')
+}
+
+/** Waits until a statement waits on the server, for something that `pg_stat_activity` calls so. */
+export async function statementWaits(database: TestDatabase, event: string): Promise<void> {
   await eventually(async () => {
     const rows = await database.query(
-      `SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep'`,
-      [SUBJECT],
+      `SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND wait_event = $2`,
+      [SUBJECT, event],
     )
     expect(rows).toHaveLength(1)
   })

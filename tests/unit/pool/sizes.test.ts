@@ -15,6 +15,8 @@ describe('shrinking', () => {
     }
     expect(sizes).toEqual([4, 3, 2, 2, 2])
     expect(rig.connector.alive).toHaveLength(2)
+    // None was closed only to be replaced.
+    expect(rig.connector.opened).toHaveLength(4)
   })
 
   test('a connection that was needed at any moment of the window stays', async () => {

@@ -2,7 +2,8 @@
 // is let happen, and the invariants are checked.
 import fc from 'fast-check'
 import type { Known } from './connections.js'
-import type { Model, Request } from './model.js'
+import type { Model } from './model.js'
+import type { Request } from './requests.js'
 import { DEFAULT_TIMEOUT } from './settings.js'
 import type { Pause, Return, Signal, World } from './world.js'
 
@@ -72,8 +73,8 @@ class Abort extends Command {
     world.abort(this.#request(world.model)!)
   }
 
-  #request({ abortable }: Readonly<Model>): Request | undefined {
-    const live = abortable.filter(({ abort }) => !abort!.signal.aborted)
+  #request({ requests }: Readonly<Model>): Request | undefined {
+    const live = requests.abortable.filter(({ abort }) => !abort!.signal.aborted)
     return pick(live, this.which)
   }
 }
@@ -87,12 +88,12 @@ class GiveBack extends Command {
     super(pause, which, how)
   }
 
-  override check({ leases }: Readonly<Model>): boolean {
-    return leases.length > 0
+  override check({ requests }: Readonly<Model>): boolean {
+    return requests.holding.length > 0
   }
 
   protected act(world: World): void {
-    world.giveBack(pick(world.model.leases, this.which)!, this.how)
+    world.giveBack(pick(world.model.requests.holding, this.which)!, this.how)
   }
 }
 
@@ -130,7 +131,7 @@ abstract class OfAConnection extends Command {
 
   protected connection({ connections }: Readonly<Model>): Known | undefined {
     const live = connections
-      .in('idle', 'examined', 'lent', 'restored')
+      .in('idle', 'examined', 'lent', 'mended')
       .filter(({ connection }) => !connection.isBroken)
     return pick(live, this.which)
   }
@@ -376,7 +377,7 @@ export const poolCommand: fc.Arbitrary<PoolCommand> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom(60_000, 300), pause).map((args) => new Freeze(...args)) },
   { weight: 8, arbitrary: fc.tuple(fc.nat(3), fc.nat(3), pause).map((args) => new Resize(...args)) },
-  { weight: 4, arbitrary: pause.map((after) => new Check(after)) },
+  { weight: 8, arbitrary: pause.map((after) => new Check(after)) },
   { weight: 3, arbitrary: pause.map((after) => new Drain(after)) },
   { weight: 4, arbitrary: fc.tuple(fc.constantFrom(5_000, 100), pause).map((args) => new Wait(...args)) },
   { weight: 2, arbitrary: pause.map((after) => new PopStats(after)) },

@@ -3,6 +3,7 @@
 import { afterEach, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { expectNothingLeft } from '../unit/pool/support.js'
+import { heal } from './healing.js'
 import { parameters, timeoutMs } from './runs.js'
 import { runSettings } from './settings.js'
 import { type Return, World } from './world.js'
@@ -48,9 +49,9 @@ class Clients {
   }
 
   async #use({ steps, how, isImpatient, isLost }: Use): Promise<void> {
-    const { model } = this.#world
+    const { requests } = this.#world.model
     const ended = this.#world.ask(Infinity, 'own')
-    const request = model.abortable.at(-1)!
+    const request = requests.abortable.at(-1)!
     if (isImpatient) void this.#step('patience').then(() => this.#world.abort(request))
     const { connection } = await ended
     if (connection === undefined) {
@@ -106,7 +107,7 @@ test(
             expect(clients.gaveUp).toBeLessThanOrEqual(
               allUses.flat().filter(({ isImpatient }) => isImpatient).length,
             )
-            await world.heal()
+            await heal(world)
             await expectNothingLeft(world)
           } finally {
             world.dispose()

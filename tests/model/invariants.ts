@@ -1,7 +1,7 @@
 // What must be true of a pool at any time, and what must be true of it when nothing more can happen by itself.
 import { getEventListeners } from 'node:events'
 import type { PoolStats } from '../../packages/adapter/src/pool/stats.js'
-import { type Call, type Model, NOTHING_COUNTED, type Request } from './model.js'
+import { type Call, type Model, NOTHING_COUNTED } from './model.js'
 import type { World } from './world.js'
 
 const COUNTERS = Object.keys(NOTHING_COUNTED) as (keyof typeof NOTHING_COUNTED)[]
@@ -9,16 +9,12 @@ const COUNTERS = Object.keys(NOTHING_COUNTED) as (keyof typeof NOTHING_COUNTED)[
 /** Even between two microtasks. */
 export function atAnyTime({ model, pool, connector }: World): void {
   connector.decide()
-  const { connections, limit } = model
+  const { connections, sizes } = model
   const judge = new Judge(model)
-  const open = [...connections.all].filter(
-    ({ place, connection }) => place !== 'late' && !connection.isBroken,
-  )
-  judge.claim(pool.getStats().poolSize <= limit, 'the pool is larger than maxSize')
-  judge.claim(
-    open.length + connections.attempts.size <= limit,
-    'the server sees more connections than maxSize',
-  )
+  let open = sizes.attempts.size
+  for (const { place, connection } of connections) if (place !== 'late' && !connection.isBroken) open++
+  judge.claim(pool.getStats().poolSize <= sizes.limit, 'the pool is larger than maxSize')
+  judge.claim(open <= sizes.limit, 'the server sees more connections than maxSize')
   judge.pronounce()
 }
 
@@ -32,13 +28,13 @@ export function atRest(world: World, unhandled: readonly unknown[]): void {
   judgePlaces(model, judge)
   judgeSizes(model, stats, judge)
   judgeTimes(world, judge)
-  if (model.isOpen) judgeService(model, judge)
+  judgeService(model, judge)
   judgeStatistics(model, stats, judge)
   judge.claim(unhandled.length === 0, 'a promise was rejected, and nobody handles it')
   judge.claim(losses === model.connections.losses, 'the pool told of more losses than there were, or fewer')
-  judge.claim(loans === model.leases.length, 'a loan was not told, or not its end')
+  judge.claim(loans === model.requests.holding.length, 'a loan was not told, or not its end')
   judge.pronounce()
-  model.noteSize(stats.poolSize)
+  model.sizes.note(stats.poolSize)
 }
 
 class Judge {
@@ -60,7 +56,8 @@ class Judge {
   }
 }
 
-function judgeRequests({ pending, waiting, abortable }: Model, judge: Judge): void {
+function judgeRequests({ requests }: Model, judge: Judge): void {
+  const { pending, waiting, abortable } = requests
   judge.claim(
     [...pending].every((request) => waiting.includes(request)),
     'a request has ended, and was not told',
@@ -69,43 +66,39 @@ function judgeRequests({ pending, waiting, abortable }: Model, judge: Judge): vo
     waiting.every((request) => pending.has(request)),
     'a request was told before it ended',
   )
-  judge.claim(
-    abortable.every(
-      (request) => !isListenedTo(request) || waiting.some(({ abort }) => abort === request.abort),
-    ),
-    'a signal is listened to for a request that has ended',
-  )
-}
-
-function isListenedTo({ abort }: Request): boolean {
-  return abort !== undefined && getEventListeners(abort.signal, 'abort').length > 0
+  for (const { abort } of abortable) {
+    if (abort === undefined || getEventListeners(abort.signal, 'abort').length === 0) continue
+    judge.claim(
+      waiting.some((request) => request.abort === abort),
+      'a signal is listened to for nobody',
+    )
+  }
 }
 
 function judgePlaces(model: Model, judge: Judge): void {
-  const { connections, leases, settings, timersAreDue, now, forceAt } = model
+  const { connections, requests, settings, timersAreDue, state, now, forceAt } = model
+  const { holding } = requests
   judge.claim(connections.count('arriving', 'returned', 'late') === 0, 'a connection is nowhere')
-  judge.claim(connections.count('lent') === leases.length, 'a connection is lent, and nobody has it')
-  const isForced = model.state === 'closed' && now >= forceAt && !timersAreDue
-  const untouched = [...connections.all].filter(
-    ({ place, connection }) => place !== 'closing' && !connection.isClosed,
-  )
-  judge.claim(!isForced || untouched.length === 0, 'a connection survives the end of force')
-  const lent = new Set(leases.map(({ connection }) => connection))
-  judge.claim(lent.size === leases.length, 'a connection is lent to two')
+  judge.claim(connections.count('lent') === holding.length, 'a connection is lent, and nobody has it')
+  judge.claim(new Set(holding.map(({ connection }) => connection)).size === holding.length, 'lent to two')
   for (const known of connections.idle) {
-    const isExpired = settings.enforceLifetimeOn === 'always' && !timersAreDue && connections.isExpired(known)
     judge.claim(known.connection.condition === 'clean', 'keeps a broken connection')
-    judge.claim(!isExpired, 'keeps an expired connection')
+    const mayBeExpired = settings.enforceLifetimeOn === 'acquire' || timersAreDue
+    judge.claim(mayBeExpired || !connections.isExpired(known), 'keeps an expired connection')
     // After a failed check the others are replaced when they are next to be lent.
-    const isOutdated = !settings.invalidateOnLost && connections.isOutdated(known)
-    judge.claim(!isOutdated, 'keeps a connection that is to be replaced')
+    const mayBeOutdated = settings.invalidateOnLost
+    judge.claim(mayBeOutdated || !connections.isOutdated(known), 'keeps a connection that is to be replaced')
   }
   judge.claim(connections.takeSpare()?.place !== 'idle', 'keeps one that was not needed in all of maxIdle')
+  if (state !== 'closed' || now < forceAt || timersAreDue) return
+  for (const { place, connection } of connections) {
+    judge.claim(place === 'closing' || connection.isClosed, 'a connection survives the end by force')
+  }
 }
 
-function judgeSizes(model: Model, { poolSize }: PoolStats, judge: Judge): void {
-  const { connections, settings, isOpen } = model
-  const { slots, attempts, inFlight, mayAsleep, changes } = connections
+function judgeSizes({ isOpen, connections, sizes, settings }: Model, stats: PoolStats, judge: Judge): void {
+  const { poolSize } = stats
+  const { slots, attempts, inFlight, mayAsleep, changes, lastSize, mostFilled } = sizes
   judge.claim(slots >= attempts.size, 'the pool counts less than there is')
   judge.claim(
     slots - attempts.size <= mayAsleep || inFlight >= settings.numWorkers,
@@ -113,9 +106,9 @@ function judgeSizes(model: Model, { poolSize }: PoolStats, judge: Judge): void {
   )
   judge.claim(isOpen || slots === 0, 'means to open connections, though it is not open')
   if (!isOpen) return
-  const { minSize, maxSize, lastSize, mostFilled, mayLackConnections } = model
-  const lasting = connections.usable + slots + connections.replacing
-  judge.claim(lasting >= minSize || poolSize >= maxSize || mayLackConnections, 'lacks connections')
+  const lasting = connections.usable + slots + sizes.replacing
+  const isFilled = lasting >= sizes.minSize || poolSize >= sizes.maxSize
+  judge.claim(isFilled || sizes.mayLackConnections, 'lacks connections')
   if (lastSize === undefined) return
   const { mayHaveLeft, mustHaveLeft, mayHaveCome } = changes
   judge.claim(poolSize >= lastSize - mayHaveLeft, 'a connection has left, and was not replaced')
@@ -126,14 +119,15 @@ function judgeSizes(model: Model, { poolSize }: PoolStats, judge: Judge): void {
 }
 
 function judgeTimes({ model, clock }: World, judge: Judge): void {
-  const { now, waiting, calls, attemptDueAt, connections, timersAreDue } = model
+  const { now, requests, calls, sizes, timersAreDue } = model
+  const { waiting } = requests
   if (!timersAreDue) {
     judge.claim(
       waiting.every(({ deadline }) => deadline > now),
       'a request waits longer than its timeout',
     )
     judge.claim(
-      now <= attemptDueAt || connections.slots === 0,
+      now <= sizes.attemptDueAt || sizes.slots === 0,
       'every attempt sleeps, though someone came to wait',
     )
   }
@@ -145,54 +139,58 @@ function judgeTimes({ model, clock }: World, judge: Judge): void {
   for (const call of calls) judge.claim(mayLast(call, model), `${call.what} does not end`)
 }
 
-/** Someone waits only while there is nothing for them, and something will be. */
-function judgeService({ connections, waiting, maxSize, settings, poolSize }: Model, judge: Judge): void {
+/** Someone waits only while there is nothing for them, and as long as something will be. */
+function judgeService(model: Model, judge: Judge): void {
+  if (!model.isOpen) return
+  const { connections, sizes, settings } = model
+  const waiting = model.requests.waiting.length
   judge.claim(
-    connections.idle.length === 0 || waiting.length <= connections.count('examined'),
+    connections.idle.length === 0 || waiting <= connections.count('examined'),
     'someone waits, though a connection is idle',
   )
-  const onTheirWay = connections.onTheirWay + connections.count('restored')
-  const enough = settings.growth === 'immediate' ? waiting.length : Math.min(waiting.length, 1)
-  judge.claim(onTheirWay >= enough || poolSize() >= maxSize, 'someone waits for nothing')
+  const onTheirWay = sizes.onTheirWay + connections.count('mended')
+  const enough = settings.growth === 'immediate' ? waiting : Math.min(waiting, 1)
+  judge.claim(onTheirWay >= enough || model.poolSize() >= sizes.maxSize, 'someone waits for nothing')
 }
 
 function judgeStatistics(model: Model, stats: PoolStats, judge: Judge): void {
-  const { counted, connections, waiting, minSize, maxSize } = model
+  const { counted, connections, requests, sizes } = model
   for (const name of COUNTERS) {
     judge.claim(stats[name] === counted[name], `${name} is ${stats[name]}, not ${counted[name]}`)
   }
   judge.claim(stats.poolAvailable === connections.idle.length, 'poolAvailable is wrong')
-  judge.claim(stats.requestsWaiting === waiting.length, 'requestsWaiting is wrong')
-  judge.claim(stats.poolMin === minSize && stats.poolMax === maxSize, 'poolMin or poolMax is wrong')
+  judge.claim(stats.requestsWaiting === requests.waiting.length, 'requestsWaiting is wrong')
+  judge.claim(stats.poolMin === sizes.minSize && stats.poolMax === sizes.maxSize, 'the sizes are wrong')
 }
 
 /** Whether something that was asked of the pool may still take time. */
 function mayLast({ what, deadline, connections: those }: Call, model: Model): boolean {
-  const { connections, isOpen, minSize, now, timersAreDue } = model
-  const inTime = now < deadline || timersAreDue
+  const { connections, isOpen, sizes, now, timersAreDue } = model
+  const isInTime = now < deadline || timersAreDue
+  const areAnyLeft = connections.usable + connections.count('closing') > 0
   switch (what) {
     case 'close':
-      return inTime && connections.usable + connections.count('closing') > 0
+      return isInTime && areAnyLeft
     case 'suspend':
-      return inTime && !isOpen && connections.usable + connections.count('closing') > 0
+      return isInTime && areAnyLeft && !isOpen
     case 'wait':
-      return inTime && isOpen && connections.usable < minSize
+      return isInTime && isOpen && connections.usable < sizes.minSize
     case 'check':
     case 'drain':
     case 'return':
-      return those.some(({ place }) => place === 'examined' || place === 'restored' || place === 'closing')
+      return those.some(({ place }) => place === 'examined' || place === 'mended' || place === 'closing')
   }
 }
 
 /** Whether something that was asked of the pool may have been done. */
 export function mayEnd({ what, deadline, connections: those }: Call, model: Model): boolean {
-  const { connections, isOpen, now, wasFilled } = model
+  const { connections, isOpen, sizes, now } = model
   switch (what) {
     case 'close':
     case 'suspend':
       return isOpen || now >= deadline || connections.usable + connections.count('closing') === 0
     case 'wait':
-      return wasFilled
+      return sizes.wasFilled
     case 'drain':
       return those.every(({ place }) => place !== 'closing')
     case 'check':

@@ -4,6 +4,7 @@ import { afterEach, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { expectNothingLeft } from '../unit/pool/support.js'
 import { poolCommand } from './commands.js'
+import { heal } from './healing.js'
 import { parameters, replayPath, timeoutMs } from './runs.js'
 import { runSettings } from './settings.js'
 import { World } from './world.js'
@@ -19,14 +20,14 @@ test(
       fc.asyncProperty(
         runSettings,
         fc.scheduler(),
-        fc.commands([poolCommand], { maxCommands: 100, size: 'max', ...replayPath }),
+        fc.commands([poolCommand], { maxCommands: 200, size: 'max', ...replayPath }),
         async (settings, scheduler, commands) => {
           jest.spyOn(Math, 'random').mockReturnValue(settings.random)
           const world = new World(settings, scheduler)
           try {
             world.open()
             await fc.asyncModelRun(() => ({ model: world.model, real: world }), commands)
-            await world.heal()
+            await heal(world)
             await expectNothingLeft(world)
           } finally {
             world.dispose()

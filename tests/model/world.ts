@@ -1,4 +1,4 @@
-// The real side: a pool on a manual clock and a connector that ends nothing by itself. Whatever is done to the
+// The real side: a pool on a manual clock, and a connector that ends nothing by itself. Whatever is done to the
 // pool is told to the model, too.
 import vm from 'node:vm'
 import type fc from 'fast-check'
@@ -11,7 +11,9 @@ import { ManualClock } from '../support/manual-clock.js'
 import { type ModelConnection, ModelConnector } from './connector.js'
 import type { Known } from './connections.js'
 import { atAnyTime, atRest, mayEnd } from './invariants.js'
-import { type Call, Model, NOTHING_COUNTED, type Request } from './model.js'
+import { type Call, Model, NOTHING_COUNTED } from './model.js'
+import { Observer } from './observer.js'
+import type { Request } from './requests.js'
 import { DEFAULT_TIMEOUT, type RunSettings } from './settings.js'
 
 /** What is let happen after something was done: so many microtasks, or all that can. */
@@ -25,9 +27,6 @@ export type Return = Condition | 'unrestorable' | 'destroyed'
 
 /** A machine that slept this long was frozen, by any measure. */
 const FROZEN_MS = 15_000
-/** Within this time a pool whose server is well serves whoever waits. */
-const HEALING_MS = 12_000
-const HEALING_STEP_MS = 250
 
 /** A clock whose turns of the event loop end when the scheduler says, and whose timers are of whole milliseconds. */
 class ModelClock extends ManualClock {
@@ -63,20 +62,20 @@ export class World {
   constructor(settings: RunSettings, scheduler: fc.Scheduler) {
     this.scheduler = scheduler
     this.model = new Model(settings, this.clock, () => this.pool.getStats().poolSize)
-    const { connections } = this.model
+    const observer = new Observer(this.model)
     const { ignoresAbort } = settings
-    this.connector = new ModelConnector(connections, scheduler, this.clock, ignoresAbort, (connection) =>
+    this.connector = new ModelConnector(observer, scheduler, this.clock, ignoresAbort, (connection) =>
       this.lose(connection),
     )
     this.pool = new Pool(this.connector, settings, this.clock, {
       counters: this.#counters,
       onLost: () => this.losses++,
-      onGaveUp: () => connections.gaveUp(),
+      onGaveUp: () => this.model.sizes.gaveUp(),
       onRequest: () => ({ onLent: () => this.loans++, onReturned: () => this.loans-- }),
     })
     this.clock.onTurn = () => {
       this.connector.decide()
-      connections.read()
+      observer.read()
       return this.connector.gate('turn')
     }
     realProcess.on('unhandledRejection', this.#noteUnhandled)
@@ -92,22 +91,23 @@ export class World {
   /** Asks for a connection; resolves when the request has ended, one way or the other. */
   ask(timeout: number, signal: Signal = 'none'): Promise<Request> {
     const abort = this.#abortController(signal)
-    const request = this.model.ask(timeout, abort)
+    const { requests } = this.model
+    const request = requests.ask(timeout, abort)
     const size = this.model.poolSize()
     const acquired = this.pool.acquire({
       timeout: timeout === DEFAULT_TIMEOUT ? undefined : timeout,
       signal: abort?.signal,
     })
     this.connector.decide()
-    this.model.asked(request, this.model.poolSize() - size)
+    requests.asked(request, this.model.poolSize() - size)
     return acquired.then(
       (lease) => {
         this.connector.decide()
-        this.model.granted(request, lease)
+        requests.granted(request, lease)
         return request
       },
       (error: unknown) => {
-        this.model.rejected(request, error)
+        requests.rejected(request, error)
         return request
       },
     )
@@ -115,7 +115,7 @@ export class World {
 
   abort({ id, abort }: Request): void {
     if (abort === undefined) return
-    this.model.abort(abort)
+    this.model.requests.abort(abort)
     abort.abort(new Error(`request ${id} was aborted`))
     this.connector.decide()
   }
@@ -130,7 +130,8 @@ export class World {
       // Whoever used it has noticed.
       if (connection.isSilent) connection.condition = 'broken'
     }
-    this.model.giveBack(request, how === 'destroyed' ? 'destroyed' : 'released')
+    this.model.requests.giveBack(request)
+    this.model.connections.returned(known, how === 'destroyed' ? 'destroyed' : 'released')
     const returned = how === 'destroyed' ? lease.destroy(new Error('of no use')) : lease.release()
     this.call('return', returned, Infinity, [known])
     this.connector.decide()
@@ -145,7 +146,7 @@ export class World {
     this.model.connections.lost(connection)
     connection.onLost?.(new Error('lost'))
     this.connector.decide()
-    if (this.model.connections.idle.some((known) => known.connection === connection)) {
+    if (this.model.connections.of(connection).place === 'idle') {
       this.model.blame(`keeps connection ${connection.id}, which was lost`)
     }
   }
@@ -166,28 +167,28 @@ export class World {
     const goesOn = this.#closesBy !== undefined && options.force !== true
     if (what === 'close') this.#closesBy ??= deadline
     this.model.stop(what === 'close' ? 'closed' : 'new')
-    this.#window?.cancel()
+    this.unwatchWindow()
     this.call(what, this.pool[what](options), goesOn ? this.#closesBy : deadline)
     this.connector.decide()
   }
 
   resize(minSize: number, maxSize: number): void {
-    this.model.resize(minSize, maxSize)
+    this.model.sizes.resize(minSize, maxSize)
     this.pool.resize({ minSize, maxSize })
   }
 
   drain(): void {
     const { connections } = this.model
     const idle = [...connections.idle]
-    connections.drained()
+    connections.outdate()
     this.call('drain', this.pool.drain(), Infinity, idle)
   }
 
   check(): void {
-    const { connections } = this.model
+    const { connections, sizes } = this.model
     const idle = [...connections.idle]
     connections.isCheckingAll = true
-    this.model.mayLackConnections = false
+    sizes.fillingIsDue()
     this.call('check', this.pool.check(), Infinity, idle)
     this.connector.decide()
     connections.isCheckingAll = false
@@ -195,8 +196,7 @@ export class World {
   }
 
   wait(timeout: number): void {
-    this.model.mayLackConnections = false
-    this.model.noteFilling()
+    this.model.sizes.fillingIsDue()
     this.call('wait', this.pool.wait(timeout), this.clock.now() + timeout)
   }
 
@@ -264,83 +264,6 @@ export class World {
     atRest(this, this.#unhandled)
   }
 
-  // --- The end ---
-
-  /** All faults end: whoever waits is served, and nothing is left when the pool is closed. */
-  async heal(): Promise<void> {
-    await this.advance(0)
-    this.connector.failures = 0
-    this.connector.nextOpenMs = 0
-    this.connector.nextCondition = 'clean'
-    this.connector.isFlowing = true
-    const healed = this.clock.now() + HEALING_MS
-    const mustBeServed = this.model.waiting.filter(({ deadline }) => deadline > healed)
-    do {
-      while (this.scheduler.count() > 0) await this.finishOne()
-      for (const request of [...this.model.leases]) this.giveBack(request, 'clean')
-      await this.advance(HEALING_STEP_MS)
-    } while (this.clock.now() < healed && !this.#isWell)
-    for (const { id, state, fate } of mustBeServed) {
-      if (state !== 'granted' && fate === undefined) this.model.blame(`request ${id} was never served`)
-    }
-    if (this.model.isOpen) {
-      await this.#showHealth()
-      await this.#surviveOutage()
-    }
-    await this.rest()
-    this.#window?.cancel()
-  }
-
-  async #showHealth(): Promise<void> {
-    const { model } = this
-    const { connections } = model
-    await this.#beServed()
-    this.check()
-    await this.#becomeWell()
-    if (connections.usable < model.minSize) model.blame('is not filled, though all is well')
-    if (connections.slots + connections.count('closing') > 0) model.blame('counts what is not there')
-    const { maxIdle } = model.settings
-    if (maxIdle === Infinity) return
-    await this.advance(maxIdle * (connections.usable + 2))
-    if (connections.usable > model.minSize) model.blame('does not shrink')
-  }
-
-  /** The server goes away for so long that the pool gives up; then it is back, and the first to ask finds it. */
-  async #surviveOutage(): Promise<void> {
-    const { model } = this
-    const { connections } = model
-    if (model.settings.reconnectTimeout > HEALING_MS) return
-    this.connector.failures = Infinity
-    this.connector.failsForGood = false
-    for (const { connection } of connections.in('idle')) this.lose(connection)
-    await this.advance(model.settings.reconnectTimeout + HEALING_MS)
-    if (connections.slots > 0) model.blame('does not give up')
-    this.connector.failures = 0
-    await this.#beServed()
-    await this.#becomeWell()
-    if (connections.usable < model.minSize) model.blame('is not filled by the first to ask')
-  }
-
-  async #beServed(): Promise<void> {
-    const asked = this.ask(HEALING_STEP_MS + 50)
-    await this.advance(HEALING_STEP_MS + 50)
-    const request = await asked
-    if (request.state !== 'granted') this.model.blame('does not serve, though all is well')
-    this.giveBack(request, 'clean')
-  }
-
-  /** Lets end, one after the other, whatever needs no time. */
-  async #becomeWell(): Promise<void> {
-    for (let turn = 0; turn < 20 && !this.#isWell; turn++) await this.rest()
-  }
-
-  get #isWell(): boolean {
-    const { connections, waiting, leases } = this.model
-    const { slots, inFlight } = connections
-    const underway = connections.count('examined', 'restored', 'closing')
-    return waiting.length + leases.length + slots + inFlight + underway === 0
-  }
-
   #abortController(signal: Signal): AbortController | undefined {
     if (signal === 'none') return undefined
     if (signal === 'shared') {
@@ -350,6 +273,11 @@ export class World {
     const abort = new AbortController()
     if (signal === 'aborted') abort.abort(new Error('aborted before'))
     return abort
+  }
+
+  /** The model's own timer ends. */
+  unwatchWindow(): void {
+    this.#window?.cancel()
   }
 
   #watchWindow(): void {

@@ -24,7 +24,7 @@ describe('docs/how-it-works.md', () => {
   })
 
   test.each(numbers)('$what: $value', ({ value, constant, file }) => {
-    const declaration = new RegExp(`^const ${constant}(?:: Duration)? = (.+)$`, 'm')
+    const declaration = new RegExp(`^(?:export )?const ${constant}(?:: Duration)? = (.+)$`, 'm')
     const [, literal = ''] = declaration.exec(read(join(SOURCES, file))) ?? []
     const isText = literal.startsWith("'")
     const inCode = isText

@@ -100,7 +100,11 @@ describe('check', () => {
   test('the test that `check: true` makes leaves a live connection as it was, and tells a dead one', async () => {
     const config = resolveConnection({ connectionString: database.url, application_name: SUBJECT }, undefined)
     const hooks = { configure: undefined, reset: undefined, check: undefined }
-    const connector = new PgConnector(config, { ...hooks, limitMs: 5_000 }, systemClock)
+    const connector = new PgConnector(
+      config,
+      { ...hooks, limitMs: 5_000, queryTimeoutMs: Infinity },
+      systemClock,
+    )
     const connection = await connector.open(new AbortController().signal)
     await connector.check(connection)
     expect(connector.condition(connection)).toBe('clean')

@@ -153,6 +153,18 @@ describe('a connection lost in use', () => {
     expect(lostInUse).toHaveLength(1)
   })
 
+  test('fails a transaction with whose first statement the server had begun: it may have done more than write', async () => {
+    await prisma.$executeRaw`CREATE SEQUENCE attempts`
+    const suicide = prisma.$transaction(
+      (tx) => tx.$queryRaw`
+        SELECT n FROM nextval('attempts') AS n, pg_sleep(0.01) AS slept, pg_terminate_backend(pg_backend_pid()) AS dead`,
+    )
+    await errorOf(suicide)
+    const [row] = await world.database.query<{ last_value: string }>('SELECT last_value FROM attempts')
+    expect(row?.last_value).toBe('1')
+    await prisma.$executeRaw`DROP SEQUENCE attempts`
+  })
+
   test('fails the transaction, between two of its statements', async () => {
     const killed = gate()
     const inside = gate()

@@ -201,6 +201,21 @@ describe('a transaction whose statement failed, and whose caller caught the erro
       }),
     )
     expect(error.message).toContain('25P02')
+    // Which of them had failed, and why, is not for the reader to find out.
+    expect(error.message).toContain('this statement had failed: SELECT 1 / 0 (division by zero)')
+    expect(await logged()).toEqual([])
+  })
+
+  test('does not report success of a nested one either', async () => {
+    let nested: Promise<unknown> | undefined
+    await errorOf(
+      prisma.$transaction(async (tx) => {
+        await log(tx, 'lost')
+        nested = tx.$transaction((inner) => errorOf(inner.$executeRaw`SELECT 1 / 0`))
+        await nested
+      }),
+    )
+    expect((await errorOf(nested!)).message).toContain('this statement had failed: SELECT 1 / 0')
     expect(await logged()).toEqual([])
   })
 

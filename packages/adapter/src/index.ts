@@ -1,5 +1,13 @@
 /** The public surface: named exports, nothing else. */
 export { RealPoolAdapter } from './adapter/factory.js'
+export {
+  isOutcomeUnknown,
+  isPoolTimeout,
+  isRetryable,
+  isSilentRollback,
+  isUniqueViolation,
+} from './adapter/prisma-errors.js'
+export { type RetryOptions, retryTransaction } from './adapter/retry.js'
 export { fromPsycopg, fromQueuePool, type PsycopgOptions, type QueuePoolOptions } from './django-options.js'
 export type {
   ConnectionHook,

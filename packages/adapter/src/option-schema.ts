@@ -6,7 +6,14 @@ import ms, { type StringValue } from 'ms'
 import type { ClientConfig } from 'pg'
 import * as v from 'valibot'
 import { NOT_AN_OPTION, problemsMessage } from './option-problems.js'
-import type { ConnectionHook, ConnectionKey, Duration, PgPool, PoolOptions } from './options.js'
+import type {
+  ConnectionHook,
+  ConnectionKey,
+  Duration,
+  PgPool,
+  PoolOptions,
+  TransactionOptions,
+} from './options.js'
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
 
@@ -238,8 +245,15 @@ const realPoolEntries = {
   schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
   pool: poolOption,
 }
+const transactionEntries = {
+  acquire: v.optional(oneOf('start', 'first-query'), 'start'),
+  autosave: v.optional(oneOf('never', 'always'), 'never'),
+} satisfies Record<keyof TransactionOptions, v.GenericSchema<unknown, unknown>>
+
 const adapterEntries = {
   ...realPoolEntries,
+  queryTimeout: v.optional(duration, 0),
+  transaction: v.optional(onlyOptions(transactionEntries), {}),
   onPoolError: v.optional(callback<(error: Error) => void>()),
   onConnectionError: v.optional(callback<(error: Error) => void>()),
 }

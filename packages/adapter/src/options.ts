@@ -159,8 +159,31 @@ export interface PgPool {
   removeListener(event: 'error', listener: (error: Error) => void): unknown
 }
 
+/** How transactions hold connections, and what an error inside them means. */
+export interface TransactionOptions {
+  /**
+   * When a transaction takes its connection. `'start'`: before its callback runs, so that Prisma's `maxWait`
+   * bounds the wait. `'first-query'`: with its first statement, so that what the callback does before holds none;
+   * the wait then counts against Prisma's `timeout`. @defaultValue `'start'`
+   */
+  acquire?: 'start' | 'first-query' | undefined
+  /**
+   * `'always'`: a savepoint around each statement, in the same packet, so that an error which the callback catches
+   * leaves the transaction usable. It costs the server two small commands for each statement.
+   * @defaultValue `'never'`
+   */
+  autosave?: 'never' | 'always' | undefined
+}
+
 /** What `new RealPoolAdapter(…)` takes. */
 export interface RealPoolAdapterOptions extends RealPoolOptions {
+  /**
+   * How long one statement may take. Then it is cancelled, and fails with P1008; if the server does not answer to
+   * that within a second, its connection is closed and replaced. `0`: as long as it takes. @defaultValue `0`
+   */
+  queryTimeout?: Duration | undefined
+  /** How transactions behave. */
+  transaction?: TransactionOptions | undefined
   /** Told of every idle connection that is lost. The pool replaces it by itself. */
   onPoolError?: ((error: Error) => void) | undefined
   /** Told of every connection that is lost while a query or a transaction uses it, or destroyed for a reason. */
@@ -182,7 +205,9 @@ export interface ResolvedOptions {
   readonly pool: PoolSettings
   /** The user's own, whose connections are lent instead of ours. */
   readonly pgPool: PgPool | undefined
+  readonly transaction: { readonly acquire: 'start' | 'first-query'; readonly autosave: 'never' | 'always' }
   readonly connectTimeout: number
+  readonly queryTimeout: number
   readonly leakDetectionThreshold: number
   readonly hooks: ConnectionHooks
   readonly onReconnectFailed: ((pool: RealPool) => void) | undefined
@@ -202,7 +227,15 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   if (isPgPool(options)) throw new OptionsError('a pg.Pool is given as an option: `{ pool }`')
   const input = typeof options === 'string' ? { connectionString: options } : options
   const output = parse(schema, input, OPTION_NAMES) as ParsedOptions
-  const { schema: schemaName, pool, onPoolError, onConnectionError, ...connection } = output
+  const {
+    schema: schemaName,
+    pool,
+    transaction,
+    queryTimeout,
+    onPoolError,
+    onConnectionError,
+    ...connection
+  } = output
   const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...rest } = pool
   const { leakDetectionThreshold, ...settings } = rest
   return {
@@ -217,7 +250,10 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
       checkIdleAfter: check === false ? undefined : checkIdleAfter,
     },
     pgPool: pgPoolOf(input as RealPoolOptions),
+    // RealPool has no transactions of its own.
+    transaction: transaction ?? { acquire: 'start', autosave: 'never' },
     connectTimeout: zeroIsNever(connectTimeout),
+    queryTimeout: zeroIsNever(queryTimeout ?? 0),
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
     onReconnectFailed,

@@ -14,37 +14,44 @@ import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { borrow } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
-import { startTransaction } from './transaction.js'
+import { startTransaction, type TransactionSettings } from './transaction.js'
 
 export class RealPoolConnection implements SqlDriverAdapter {
   readonly provider = 'postgres'
   readonly adapterName = ADAPTER_NAME
   readonly #lender: Lender
   readonly #schemaName: string | undefined
+  readonly #transaction: TransactionSettings
   readonly #onDispose: () => Promise<void>
   #disposed: Promise<void> | undefined
 
-  constructor(lender: Lender, schemaName: string | undefined, onDispose: () => Promise<void>) {
+  constructor(
+    lender: Lender,
+    schemaName: string | undefined,
+    transaction: TransactionSettings,
+    onDispose: () => Promise<void>,
+  ) {
     this.#lender = lender
     this.#schemaName = schemaName
+    this.#transaction = transaction
     this.#onDispose = onDispose
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return toResultSet(await this.#borrow((connection) => runStatement(connection, query)))
+    return toResultSet(await this.#borrow(query.sql, (connection) => runStatement(connection, query)))
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
-    return affectedRows(await this.#borrow((connection) => runStatement(connection, query)))
+    return affectedRows(await this.#borrow(query.sql, (connection) => runStatement(connection, query)))
   }
 
   /** Sends the whole script at once, on one connection, so that the server itself finds its statements. */
   async executeScript(script: string): Promise<void> {
-    await this.#borrow((connection) => connection.script(script))
+    await this.#borrow(script, (connection) => connection.script(script))
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
-    return asPrismaDoes(() => startTransaction(this.#lender, isolationLevel))
+    return asPrismaDoes(() => startTransaction(this.#lender, this.#transaction, isolationLevel))
   }
 
   getConnectionInfo(): ConnectionInfo {
@@ -60,7 +67,7 @@ export class RealPoolConnection implements SqlDriverAdapter {
     return this.#disposed
   }
 
-  #borrow<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
-    return asPrismaDoes(() => borrow(this.#lender, work))
+  #borrow<T>(text: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    return asPrismaDoes(() => borrow(this.#lender, text, work))
   }
 }

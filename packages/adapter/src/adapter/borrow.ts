@@ -1,17 +1,22 @@
 /** Borrows a connection for as long as work runs on it; nothing that fails leaves a lease behind. */
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
-import { type PgConnection, wasNeverProcessed } from '../pg/connection.js'
+import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
-import type { Lease } from '../pool/lease.js'
+import { wasNeverProcessed } from '../pg/statement-errors.js'
+import { outcomeUnknown } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
-const MOST_ATTEMPTS = 3
+export const MOST_ATTEMPTS = 3
 
 /**
  * Runs one statement, or one script, on a connection of its own. A connection that died while it was idle may
  * show it only now; where the statement certainly did not run, it runs on another and nobody notices.
  */
-export async function borrow<T>(lender: Lender, work: (connection: PgConnection) => Promise<T>): Promise<T> {
+export async function borrow<T>(
+  lender: Lender,
+  text: string,
+  work: (connection: PgConnection) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const lease = await lender.acquire()
     try {
@@ -19,7 +24,11 @@ export async function borrow<T>(lender: Lender, work: (connection: PgConnection)
       if (lease.connection.isInTransaction) throw openedByHand()
       return result
     } catch (error) {
-      if (attempt === MOST_ATTEMPTS || !wasNeverProcessed(error)) throw error
+      const mayRunAgain = wasNeverProcessed(error)
+      if (!mayRunAgain && lease.connection.isBroken && mayWrite(text)) {
+        throw outcomeUnknown('the statement was carried out', error)
+      }
+      if (!mayRunAgain || attempt === MOST_ATTEMPTS) throw error
     } finally {
       // Whoever left a transaction open has just been told.
       lease.connection.expectRollback()
@@ -29,22 +38,9 @@ export async function borrow<T>(lender: Lender, work: (connection: PgConnection)
   }
 }
 
-/** A lease on which `begin` has succeeded. It changes nothing, so after a lost connection it runs again. */
-export async function borrowToBegin(
-  lender: Lender,
-  begin: (connection: PgConnection) => Promise<unknown>,
-): Promise<Lease<PgConnection>> {
-  for (let attempt = 1; ; attempt++) {
-    const lease = await lender.acquire()
-    try {
-      await begin(lease.connection)
-      return lease
-    } catch (error) {
-      const isLost = lease.connection.isBroken
-      void lease.release()
-      if (attempt === MOST_ATTEMPTS || !isLost) throw error
-    }
-  }
+/** What reads only, as far as one can tell: a function that it calls may write, and whoever calls that knows it. */
+function mayWrite(text: string): boolean {
+  return !/^\s*(?:select|values|table|show|explain)\b/i.test(text)
 }
 
 /** What such a statement began would be undone behind the back of whoever sent it. */

@@ -14,15 +14,17 @@ const types = { getTypeParser: textParserOf }
 export function runStatement(
   connection: PgConnection,
   { sql, args, argTypes }: SqlQuery,
+  before?: readonly string[],
 ): Promise<QueryArrayResult> {
-  return connection.query({
+  const config = {
     text: sql,
     values: args.map((arg, index) => toPgValue(arg, argTypes[index])),
     rowMode: 'array',
     // One statement only, with or without arguments: a second one smuggled in is refused by the server.
     queryMode: 'extended',
     types,
-  })
+  } as const
+  return connection.query(config, before)
 }
 
 export function toResultSet({ fields, rows }: QueryArrayResult): SqlResultSet {

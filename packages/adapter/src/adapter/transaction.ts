@@ -9,12 +9,24 @@ import {
   type SqlResultSet,
   type Transaction,
 } from '@prisma/driver-adapter-utils'
+import type { QueryArrayResult } from 'pg'
 import { toDriverAdapterError } from '../convert/errors.js'
 import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import type { Lease } from '../pool/lease.js'
-import { borrowToBegin } from './borrow.js'
+import { MOST_ATTEMPTS } from './borrow.js'
+import { Preamble, quote } from './preamble.js'
+import {
+  alreadyClosed,
+  didNotBegin,
+  endedByHand,
+  type Failure,
+  nothingSaved,
+  outcomeUnknown,
+  stateError,
+  withReason,
+} from './transaction-errors.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
 
 const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
@@ -24,13 +36,20 @@ const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
   SERIALIZABLE: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
 }
 
-/** Borrows a connection and begins; a transaction that does not begin leaves no lease behind. */
+export interface TransactionSettings {
+  readonly acquire: 'start' | 'first-query'
+  readonly autosave: 'never' | 'always'
+}
+
+/** Nothing is sent yet: BEGIN travels with the first statement, and without one there is no transaction. */
 export async function startTransaction(
   lender: Lender,
+  { acquire, autosave }: TransactionSettings,
   isolationLevel?: IsolationLevel,
 ): Promise<Transaction> {
-  const begin = beginStatement(isolationLevel)
-  return new RealPoolTransaction(await borrowToBegin(lender, (connection) => command(connection, begin)))
+  const preamble = new Preamble(beginStatement(isolationLevel), autosave === 'always')
+  const lease = acquire === 'start' ? await lender.acquire() : undefined
+  return new RealPoolTransaction(lender, preamble, lease)
 }
 
 function beginStatement(isolationLevel: IsolationLevel | undefined): string {
@@ -43,47 +62,71 @@ function beginStatement(isolationLevel: IsolationLevel | undefined): string {
 }
 
 /** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */
-async function command(connection: PgConnection, text: string): Promise<string> {
-  return (await connection.query({ text, rowMode: 'array' })).command
+async function command(
+  connection: PgConnection,
+  text: string,
+  before: readonly string[] = [],
+): Promise<string> {
+  return (await connection.query({ text, rowMode: 'array' }, before)).command
 }
+
+/** What goes over the wire for one call, behind the commands that go before it. */
+type Send<T> = (connection: PgConnection, before: readonly string[]) => Promise<T>
 
 class RealPoolTransaction implements Transaction {
   readonly provider = 'postgres'
   readonly adapterName = ADAPTER_NAME
   readonly options = { usePhantomQuery: true }
-  readonly #lease: Lease<PgConnection>
+  readonly #lender: Lender
+  readonly #preamble: Preamble
+  #lease: Lease<PgConnection> | undefined
+  /** Gives up waiting for a connection when the transaction ends meanwhile. */
+  readonly #abort = new AbortController()
   /** Settles when the last statement called so far has settled. */
   #tail: Promise<unknown> = Promise.resolve()
   /** Set by the first call of commit or rollback, which alone decides how the transaction ends. */
   #ending: { readonly by: 'commit' | 'rollback'; readonly done: Promise<void> } | undefined
-  /** Why the transaction is over although nobody has called for its end: a COMMIT or ROLLBACK sent by hand. */
-  #endedBy: string | undefined
+  /** Why the transaction is over although nobody has called for its end. */
+  #endedBy: DriverAdapterError | undefined
   /** The first statement that failed and the error, which is what a COMMIT that saves nothing is due to. */
-  #failure: { readonly text: string; readonly error: Error } | undefined
+  #failure: Failure | undefined
 
-  constructor(lease: Lease<PgConnection>) {
+  constructor(lender: Lender, preamble: Preamble, lease: Lease<PgConnection> | undefined) {
+    this.#lender = lender
+    this.#preamble = preamble
     this.#lease = lease
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return toResultSet(await this.#enqueue(query.sql, (connection) => runStatement(connection, query)))
+    return toResultSet(await this.#statement(query))
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
-    return affectedRows(await this.#enqueue(query.sql, (connection) => runStatement(connection, query)))
+    return affectedRows(await this.#statement(query))
   }
 
+  /** Sent with the next statement. */
   createSavepoint(name: string): Promise<void> {
-    return this.#command(`SAVEPOINT ${quote(name)}`)
+    return this.#enqueue(() => {
+      this.#preamble.savepoint(name)
+      return Promise.resolve()
+    })
   }
 
-  async rollbackToSavepoint(name: string): Promise<void> {
-    await this.#command(`ROLLBACK TO SAVEPOINT ${quote(name)}`)
-    this.#failure = undefined
+  rollbackToSavepoint(name: string): Promise<void> {
+    return this.#enqueue(async () => {
+      if (this.#preamble.undo(name)) return
+      await this.#command(`ROLLBACK TO SAVEPOINT ${quote(name)}`)
+      this.#failure = undefined
+    })
   }
 
+  /** Sent with the next statement; at once where the server will refuse it, which is for the caller to know. */
   releaseSavepoint(name: string): Promise<void> {
-    return this.#command(`RELEASE SAVEPOINT ${quote(name)}`)
+    return this.#enqueue(async () => {
+      if (this.#failure === undefined) this.#preamble.release(name)
+      else await this.#command(`RELEASE SAVEPOINT ${quote(name)}`)
+    })
   }
 
   commit(): Promise<void> {
@@ -108,12 +151,14 @@ class RealPoolTransaction implements Transaction {
   async #commit(): Promise<void> {
     await this.#tail
     try {
-      if (this.#endedBy !== undefined) throw endedByHand(this.#endedBy)
-      await commit(this.#lease.connection, this.#failure)
+      if (this.#endedBy !== undefined) throw this.#endedBy
+      if (this.#preamble.hasBegun && this.#lease !== undefined) {
+        await commit(this.#lease.connection, this.#preamble.beforeCommit(), this.#failure)
+      } else if (this.#failure !== undefined) throw nothingSaved(this.#failure)
     } catch (error) {
       throw withPrismaCode(toDriverAdapterError(error))
     } finally {
-      void this.#lease.release()
+      void this.#lease?.release()
     }
   }
 
@@ -122,123 +167,135 @@ class RealPoolTransaction implements Transaction {
    * server does both in time. Whatever happens to the connection, nothing of the transaction is saved.
    */
   async #rollback(): Promise<void> {
-    this.#lease.connection.expectRollback()
-    await this.#lease.release()
-    if (this.#endedBy !== undefined) throw toDriverAdapterError(endedByHand(this.#endedBy))
+    this.#abort.abort(alreadyClosed('query', 'rolled back while it waited for a connection'))
+    this.#lease?.connection.expectRollback()
+    await this.#lease?.release()
+    if (this.#endedBy !== undefined) throw this.#endedBy
   }
 
   get #hasRolledBack(): boolean {
     return this.#ending?.by === 'rollback'
   }
 
-  async #command(text: string): Promise<void> {
-    await this.#enqueue(text, (connection) => command(connection, text))
+  #statement(query: SqlQuery): Promise<QueryArrayResult> {
+    return this.#enqueue(() =>
+      this.#run(
+        query.sql,
+        () => this.#preamble.beforeStatement(),
+        (connection, before) => runStatement(connection, query, before),
+      ),
+    )
   }
 
-  #enqueue<T>(text: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
+  async #command(text: string): Promise<void> {
+    await this.#run(
+      text,
+      () => this.#preamble.beforeCommand(),
+      (connection, before) => command(connection, text, before),
+    )
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
     if (this.#ending !== undefined) {
       const how = this.#ending.by === 'commit' ? 'committed' : 'rolled back'
       return Promise.reject(alreadyClosed('query', how))
     }
-    const result = this.#tail.then(() => asPrismaDoes(() => this.#run(text, work)))
+    const result = this.#tail.then(() =>
+      asPrismaDoes(() => {
+        // A rollback that was called meanwhile makes what waits in the queue pointless: it never reaches the wire.
+        if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back')
+        // Nor does what comes behind the end of the transaction: it would be saved by itself.
+        if (this.#endedBy !== undefined) throw this.#endedBy
+        return work()
+      }),
+    )
     this.#tail = result.catch(() => {})
     return result
   }
 
-  async #run<T>(text: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
-    // A rollback that was called meanwhile makes what waits in the queue pointless: it never reaches the wire.
-    if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back')
-    // Nor does what comes behind the end of the transaction: it would be saved by itself.
-    if (this.#endedBy !== undefined) throw endedByHand(this.#endedBy)
-    const { connection } = this.#lease
+  async #run<T>(text: string, takeBefore: () => string[], send: Send<T>): Promise<T> {
     try {
-      return await work(connection)
+      this.#lease ??= await this.#acquire()
+      const isFirst = !this.#preamble.hasBegun
+      const before = takeBefore()
+      const result = isFirst
+        ? await this.#sendFirst(text, before, send)
+        : await this.#send(text, before, send)
+      this.#preamble.succeeded()
+      return result
     } catch (error) {
       if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back while it ran; it was cancelled')
-      if (error instanceof Error) this.#failure ??= { text, error }
+      if (!(error instanceof Error)) throw error
+      if (this.#failure !== undefined) throw withReason(error, this.#failure)
+      if (!this.#preamble.failed()) this.#failure = { text, error }
       throw error
-    } finally {
-      // After a rollback the connection is the pool's again, and its status tells nothing about us.
-      if (!this.#hasRolledBack && !connection.isBroken && !connection.isInTransaction) this.#endedBy = text
     }
+  }
+
+  /**
+   * A connection that died while it was idle may show it only now. As long as the server has not answered, nobody
+   * has seen anything of the transaction, and nothing of it was saved: it begins anew on another connection.
+   */
+  async #sendFirst<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#send(text, before, send)
+      } catch (error) {
+        const lease = this.#lease
+        const mayBeginAnew = lease?.connection.isBroken === true && !lease.connection.hasBegun
+        if (this.#hasRolledBack || !mayBeginAnew || attempt === MOST_ATTEMPTS) throw error
+        this.#lease = undefined
+        void lease.release()
+        this.#lease = await this.#acquire()
+      }
+    }
+  }
+
+  async #send<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
+    const { connection } = this.#lease as Lease<PgConnection>
+    // After a rollback the connection is the pool's again, and its status tells nothing about us.
+    const isOver = () => !this.#hasRolledBack && !connection.isBroken && !connection.isInTransaction
+    try {
+      const result = await send(connection, before)
+      if (isOver()) this.#endedBy = endedByHand(text)
+      return result
+    } catch (error) {
+      if (isOver()) this.#endedBy = before.length > 0 ? didNotBegin(error as Error) : endedByHand(text)
+      throw error
+    }
+  }
+
+  async #acquire(): Promise<Lease<PgConnection>> {
+    const lease = await this.#lender.acquire({ signal: this.#abort.signal })
+    if (!this.#hasRolledBack) return lease
+    // Granted in the moment of the rollback, which did not see it.
+    void lease.release()
+    throw alreadyClosed('query', 'rolled back')
   }
 }
 
 /** COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT). */
 async function commit(
   connection: PgConnection,
-  failure: { readonly text: string; readonly error: Error } | undefined,
+  before: readonly string[],
+  failure: Failure | undefined,
 ): Promise<void> {
   if (connection.isBroken) {
     throw stateError('08006', 'the connection was lost before the COMMIT: nothing was saved', failure?.error)
   }
   let tag: string
   try {
-    tag = await command(connection, 'COMMIT')
+    tag = await command(connection, 'COMMIT', before)
   } catch (error) {
     // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
-    throw connection.isBroken || !isAnswer(error) ? outcomeUnknown(error) : error
+    throw connection.isBroken || !isAnswer(error)
+      ? outcomeUnknown('the transaction was committed', error)
+      : error
   }
   if (tag === 'COMMIT') return
-  const cause =
-    failure === undefined ? 'a statement in it had failed' : `this statement had failed: ${failure.text}`
-  throw stateError(
-    '25P02',
-    `the transaction was rolled back, not committed, and nothing of it was saved: ${cause}` +
-      (failure === undefined ? '' : ` (${failure.error.message})`),
-    failure?.error,
-  )
+  throw nothingSaved(failure)
 }
 
 function isAnswer(error: unknown): boolean {
   return typeof (error as { severity?: unknown } | null)?.severity === 'string'
-}
-
-function outcomeUnknown(error: unknown): DriverAdapterError {
-  const reason = error instanceof Error ? error.message : 'no answer'
-  const message = `it is not known whether the transaction was committed: the COMMIT was not answered (${reason})`
-  const unknown = new DriverAdapterError({
-    kind: 'ConnectionClosed',
-    originalCode: '08007',
-    originalMessage: message,
-  })
-  unknown.message = message
-  return Object.defineProperty(unknown, 'originalError', { value: error })
-}
-
-function stateError(code: string, message: string, cause?: Error): DriverAdapterError {
-  const error = new DriverAdapterError({
-    kind: code.startsWith('08') ? 'ConnectionClosed' : 'postgres',
-    code,
-    severity: 'ERROR',
-    message,
-    detail: undefined,
-    column: undefined,
-    hint: 'Let the error of a statement end the transaction, or run the statement in a nested transaction.',
-    originalCode: code,
-    originalMessage: message,
-  })
-  error.message = message
-  return Object.defineProperty(error, 'originalError', { value: cause })
-}
-
-/** A transaction that a statement of the user's has ended; what became of it is what that statement said. */
-function endedByHand(text: string): DriverAdapterError {
-  return new DriverAdapterError({
-    kind: 'TransactionAlreadyClosed',
-    cause:
-      `Transaction already closed: it was ended by hand, by the statement ${text.trim()}. ` +
-      'Leave COMMIT and ROLLBACK to $transaction.',
-  })
-}
-
-function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`
-}
-
-function alreadyClosed(operation: string, how: string): DriverAdapterError {
-  return new DriverAdapterError({
-    kind: 'TransactionAlreadyClosed',
-    cause: `Transaction already closed: a ${operation} cannot be executed on a transaction that was ${how}.`,
-  })
 }

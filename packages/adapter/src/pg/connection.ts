@@ -2,10 +2,11 @@
  * One connection to PostgreSQL: a `pg.Client` with its listeners for life, its queries settled only when the
  * server is ready again, and a verdict on its state whenever someone asks.
  */
-import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg'
+import type { Client, QueryArrayResult } from 'pg'
 import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
+import { batchQuery, type StatementConfig } from './batch-query.js'
 import {
   forgetStatements,
   isBusy,
@@ -17,6 +18,7 @@ import {
   socketOf,
   transactionStatus,
 } from './client-state.js'
+import { isFatal, neverSent, noteUnprocessed, overrunError } from './statement-errors.js'
 import { beginsTransaction, changesSession, ReportedSettings } from './session-state.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
@@ -24,26 +26,17 @@ const SETTLE_MS = 1_000
 /** How long a goodbye may take before the socket is closed by force. */
 const CLOSE_MS = 1_000
 
-/** A statement, in the extended protocol where that is asked for (`@types/pg` does not know the field). */
-export interface StatementConfig extends QueryArrayConfig {
-  readonly queryMode?: 'extended'
-}
-
-/** See `wasNeverProcessed`. */
-const unprocessed = new WeakSet<Error>()
-
-/**
- * Whether a statement certainly did not run: the server ended the session, and that was the first it said
- * after the statement was sent. A server that had begun with it would have said ParseComplete or BindComplete
- * before, since it answers in order (PostgreSQL manual 54.2.3).
- */
-export function wasNeverProcessed(error: unknown): boolean {
-  return error instanceof Error && unprocessed.has(error)
+/** How long a statement may take, and what ends one that takes longer. */
+export interface StatementLimit {
+  readonly ms: number
+  /** Asks the server to end what the connection is running; resolves when it has taken note. */
+  readonly cancel: (connection: PgConnection) => Promise<void>
 }
 
 export class PgConnection {
   readonly client: Client
   readonly #clock: Clock
+  readonly #limit: StatementLimit | undefined
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
@@ -55,10 +48,13 @@ export class PgConnection {
   #transactionText: string | undefined
   /** Whether the server has begun with the statement that was sent last. */
   #hasBegun = false
+  /** Whether commands went before it. */
+  #hasPreamble = false
 
-  constructor(client: Client, clock: Clock) {
+  constructor(client: Client, clock: Clock, limit?: StatementLimit) {
     this.client = client
     this.#clock = clock
+    this.#limit = limit
     // For life: an 'error' that nobody listens to ends the process, and a dying client emits several.
     client.on('error', (error: Error) => this.#lose(error))
     this.#ended = new Promise((resolve) => {
@@ -74,7 +70,8 @@ export class PgConnection {
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
     onStatementBegun(client, () => (this.#hasBegun = true))
     onStatementComplete(client, (tag, text) => {
-      if (beginsTransaction(tag)) this.#transactionText = text
+      // A BEGIN that went before a statement is ended by whoever sent it.
+      if (beginsTransaction(tag)) this.#transactionText = this.#hasPreamble ? undefined : text
       if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
     })
   }
@@ -127,22 +124,65 @@ export class PgConnection {
 
   /**
    * Runs a statement. Settles when the server is ready for the next one, also after an error: only then is it
-   * known whether the connection is fit for use, and only then may it be given back.
+   * known whether the connection is fit for use, and only then may it be given back. The commands `before` it
+   * travel in its packet; when one of them fails, the statement does not run.
    */
-  async query(config: StatementConfig): Promise<QueryArrayResult> {
+  async query(config: StatementConfig, before: readonly string[] = []): Promise<QueryArrayResult> {
     this.#hasBegun = false
+    this.#hasPreamble = before.length > 0
+    if (this.#lost !== undefined) throw neverSent(this.#lost)
+    const overrun = this.#watch()
     try {
-      return await this.client.query(config)
+      return await (before.length === 0 ? this.client.query(config) : this.#batch(config, before))
     } catch (error) {
       if (isFatal(error)) {
-        if (config.queryMode === 'extended' && !this.#hasBegun) unprocessed.add(error)
+        if (config.queryMode === 'extended' && !this.#hasBegun) noteUnprocessed(error)
       } else if (isBusy(this.client) && !(await this.becomesReady())) {
         // It was node-postgres that ended the wait (`query_timeout`), not the server.
         this.#isGivenUp = isUsable(this.client)
         this.#lose(error as Error)
       }
-      throw error
+      throw overrun?.hasPassed === true ? overrunError(overrun.ms, error) : error
+    } finally {
+      overrun?.end()
     }
+  }
+
+  /** Ends a statement that takes too long: cancels it, and closes the connection if that does not help in time. */
+  #watch(): Overrun | undefined {
+    if (this.#limit === undefined) return undefined
+    const { ms, cancel } = this.#limit
+    const overrun = { ms, hasPassed: false, end: () => timer.cancel() }
+    let timer = this.#clock.setTimer(
+      ms,
+      () => {
+        overrun.hasPassed = true
+        timer = this.#clock.setTimer(SETTLE_MS, () => this.destroy(), { keepAlive: true })
+        void cancel(this)
+      },
+      { keepAlive: true },
+    )
+    return overrun
+  }
+
+  #batch(config: StatementConfig, before: readonly string[]): Promise<QueryArrayResult> {
+    return new Promise((resolve, reject) => {
+      const query = batchQuery(this.client, config, before, (error, result) => {
+        if (error === null) resolve(result)
+        else reject(error)
+      })
+      this.client.query(query)
+    })
+  }
+
+  /** Whether the server has begun with what was sent last, so that it may have done it. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  /** Whether a statement of the open transaction has failed, so that it can only be rolled back. */
+  get hasFailed(): boolean {
+    return transactionStatus(this.client) === 'E'
   }
 
   /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2). */
@@ -262,13 +302,11 @@ export class PgConnection {
   }
 }
 
-/**
- * Whether the server ends the session with this error (PostgreSQL manual 54.2.2: FATAL and PANIC). At the
- * moment it is reported the socket still looks healthy.
- */
-function isFatal(error: unknown): error is Error {
-  const severity = (error as { severity?: unknown } | null)?.severity
-  return severity === 'FATAL' || severity === 'PANIC'
+/** A deadline that is set for one statement. */
+interface Overrun {
+  readonly ms: number
+  readonly hasPassed: boolean
+  end(): void
 }
 
 function messageOf(error: unknown): string {

@@ -2,7 +2,7 @@
  * Makes connections to PostgreSQL for the pool. The only file that imports `pg` at run time.
  */
 import { setMaxListeners } from 'node:events'
-import pg from 'pg'
+import pg, { type Client } from 'pg'
 import type { ConnectionHooks } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
@@ -15,6 +15,8 @@ import { PgConnection } from './connection.js'
 export interface ConnectorOptions extends ConnectionHooks {
   /** How long an attempt to connect, a check or a hook may take. */
   readonly limitMs: number
+  /** How long a statement of the adapter's may take; `Infinity`: as long as it takes. */
+  readonly queryTimeoutMs: number
 }
 
 /** A check or a hook has an end even where connecting has none. */
@@ -37,7 +39,7 @@ export class PgConnector implements Connector<PgConnection> {
     const { client: config } = this.#config
     // Whoever brings a stream of his own looks after it.
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
-    const connection = new PgConnection(client, this.#clock)
+    const connection = this.wrap(client)
     const giveUp = (error: Error): void => void socketOf(client).destroy(error)
     const onAbort = (): void => giveUp(new Error('the pool was closed'))
     // As many as are opened at the same time.
@@ -61,6 +63,12 @@ export class PgConnector implements Connector<PgConnection> {
       signal.removeEventListener('abort', onAbort)
     }
     return connection
+  }
+
+  protected wrap(client: Client): PgConnection {
+    const { queryTimeoutMs: ms } = this.#options
+    const limit = { ms, cancel: (connection: PgConnection) => this.cancel(connection) }
+    return new PgConnection(client, this.#clock, ms === Infinity ? undefined : limit)
   }
 
   async close(connection: PgConnection, _reason: CloseReason): Promise<void> {

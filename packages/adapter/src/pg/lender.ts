@@ -50,12 +50,13 @@ export function makeLender(
   clock: Clock,
   onGaveUp?: () => void,
 ): Lender {
-  const { pgPool, hooks, connectTimeout } = options
+  const { pgPool, hooks, connectTimeout, queryTimeout } = options
+  const limits = { limitMs: connectTimeout, queryTimeoutMs: queryTimeout }
   if (pgPool !== undefined) {
-    const connector = new PgPoolConnector(pgPool, config, connectTimeout, clock)
+    const connector = new PgPoolConnector(pgPool, config, limits, clock)
     return new PgPoolLender(pgPool, options, connector, clock)
   }
-  const connector = new PgConnector(config, { ...hooks, limitMs: connectTimeout }, clock)
+  const connector = new PgConnector(config, { ...hooks, ...limits }, clock)
   return new PoolLender(options, connector, clock, onGaveUp)
 }
 

@@ -8,9 +8,10 @@ import type { Clock } from '../pool/clock.js'
 import type { CloseReason } from '../pool/types.js'
 import { hasProtocol } from './client-state.js'
 import type { ConnectionConfig } from './connection-config.js'
-import { PgConnection } from './connection.js'
-import { PgConnector } from './connector.js'
+import type { PgConnection } from './connection.js'
+import { type ConnectorOptions, PgConnector } from './connector.js'
 
+type Limits = Pick<ConnectorOptions, 'limitMs' | 'queryTimeoutMs'>
 type PoolClient = Awaited<ReturnType<PgPool['connect']>>
 
 const DONE = Promise.resolve()
@@ -20,15 +21,13 @@ const STILL_FIT: ReadonlySet<CloseReason> = new Set(['surplus', 'poolClosed'])
 
 export class PgPoolConnector extends PgConnector {
   readonly #pool: PgPool
-  readonly #clock: Clock
   /** A client's listeners are added once, however often it is borrowed. */
   readonly #connections = new WeakMap<Client, PgConnection>()
   readonly #releases = new WeakMap<PgConnection, PoolClient['release']>()
 
-  constructor(pool: PgPool, config: ConnectionConfig, limitMs: number, clock: Clock) {
-    super(config, { limitMs, configure: undefined, reset: undefined, check: undefined }, clock)
+  constructor(pool: PgPool, config: ConnectionConfig, limits: Limits, clock: Clock) {
+    super(config, { ...limits, configure: undefined, reset: undefined, check: undefined }, clock)
     this.#pool = pool
-    this.#clock = clock
   }
 
   /** The pool has limits of its own for how long this may take. */
@@ -77,7 +76,7 @@ export class PgPoolConnector extends PgConnector {
   #connectionOf(client: Client): PgConnection {
     let connection = this.#connections.get(client)
     if (connection === undefined) {
-      connection = new PgConnection(client, this.#clock)
+      connection = this.wrap(client)
       this.#connections.set(client, connection)
     }
     return connection

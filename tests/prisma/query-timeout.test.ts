@@ -1,0 +1,82 @@
+// `queryTimeout`: a statement has an end, whether or not the server agrees.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { isOutcomeUnknown, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { eventually } from '../support/eventually.js'
+import { Proxy } from '../support/proxy.js'
+import { createWorld, errorOf, knownErrorOf, pidOf, statesOf, type World } from './support.js'
+
+let world: World
+let proxy: Proxy
+
+beforeAll(async () => {
+  world = await createWorld()
+  proxy = await Proxy.inFrontOf(world.database.url)
+})
+
+afterEach(() => proxy.resume())
+
+afterAll(async () => {
+  await world.close()
+  proxy.close()
+})
+
+async function open(options: RealPoolAdapterOptions = {}) {
+  const opened = world.open({ minSize: 1, maxSize: 1 }, { queryTimeout: '300ms', ...options })
+  await opened.adapter.pool.open({ wait: true })
+  return opened
+}
+
+const SLEEP = `SELECT 1 AS n FROM pg_sleep(60)`
+
+describe('a statement that takes longer', () => {
+  test('is cancelled at the server, fails as timed out, and its connection lives on', async () => {
+    const { prisma, adapter } = await open()
+    const pid = await pidOf(prisma)
+    const error = await knownErrorOf(prisma.$queryRawUnsafe(SLEEP))
+    expect(JSON.stringify(error.meta)).toContain('queryTimeout (300 ms)')
+    expect(await statesOf(world)).toEqual(['idle'])
+    expect(await pidOf(prisma)).toBe(pid)
+    expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1, returnsBad: 0 })
+    await prisma.$disconnect()
+  })
+
+  test('in a transaction fails that, and nothing of it is saved', async () => {
+    const { prisma, adapter } = await open()
+    const error = await errorOf(
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'undone' } })
+        await errorOf(tx.$queryRawUnsafe(SLEEP))
+      }),
+    )
+    expect(error.message).toContain('queryTimeout (300 ms)')
+    expect(await world.database.query('SELECT FROM "Log"')).toEqual([])
+    expect(await statesOf(world)).toEqual(['idle'])
+    expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1, returnsBad: 0 })
+    await prisma.$disconnect()
+  })
+
+  test('on a way to the server that has gone dark costs its connection, not the pool', async () => {
+    const { prisma, adapter } = await open({ connectionString: proxy.urlOf(world.database.url) })
+    await prisma.user.count()
+    proxy.forget()
+    expect(await knownErrorOf(prisma.user.count())).toMatchObject({ code: 'P1008' })
+    await eventually(() => expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1, returnsBad: 1 }))
+    expect(await prisma.user.count()).toBe(0)
+    await prisma.$disconnect()
+  })
+
+  test('and was a write says that its outcome is unknown, when there was no answer', async () => {
+    const { prisma } = await open({ connectionString: proxy.urlOf(world.database.url) })
+    await prisma.user.count()
+    proxy.forget()
+    expect(isOutcomeUnknown(await errorOf(prisma.log.create({ data: { text: 'written?' } })))).toBe(true)
+    await prisma.$disconnect()
+  })
+})
+
+test('a statement that takes less is left alone, and no timer of it stays', async () => {
+  const { prisma } = await open({ queryTimeout: '60s' })
+  expect(await prisma.user.count()).toBe(0)
+  expect(await prisma.$queryRawUnsafe('SELECT 1 AS n FROM pg_sleep(0.4)')).toEqual([{ n: 1 }])
+  await prisma.$disconnect()
+})

@@ -1,0 +1,100 @@
+// Listens in on what clients say to a server (PostgreSQL manual 54.7, message formats): which messages, and how
+// many of them the server had to answer before anything could go on.
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+
+const SYNC = 'S'
+const QUERY = 'Q'
+const PARSE = 'P'
+
+export class WireTap {
+  #server: Server | undefined
+  #roundTrips = 0
+  #texts: string[] = []
+  #garble: { readonly word: string; readonly by: string } | undefined
+
+  /** Listens on a free port, in front of the server that a database URL names; returns the URL by way of it. */
+  async inFrontOf(url: string): Promise<string> {
+    const { hostname, port } = new URL(url)
+    const server = createServer({ noDelay: true }, (client) => {
+      const target = connect({ host: hostname, port: Number(port), noDelay: true })
+      const reader = new Reader((type, body) => this.#note(type, body))
+      client.on('data', (chunk: Buffer) => {
+        reader.read(chunk)
+        target.write(this.#garbled(chunk))
+      })
+      client.on('end', () => target.end())
+      target.pipe(client)
+      for (const socket of [client, target]) {
+        socket.on('error', () => {})
+        socket.on('close', () => (client.destroy(), target.destroy()))
+      }
+    })
+    this.#server = server
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const tapped = new URL(url)
+    tapped.hostname = '127.0.0.1'
+    tapped.port = String((server.address() as AddressInfo).port)
+    return tapped.href
+  }
+
+  /** What was said since the last time this was asked. */
+  take(): { roundTrips: number; texts: string[] } {
+    const taken = { roundTrips: this.#roundTrips, texts: this.#texts }
+    this.#roundTrips = 0
+    this.#texts = []
+    return taken
+  }
+
+  /** Replaces a word, the first time that it is said, by another of the same length. */
+  garble(word: string, by: string): void {
+    this.#garble = { word, by }
+  }
+
+  #garbled(chunk: Buffer): Buffer {
+    const at = this.#garble === undefined ? -1 : chunk.indexOf(this.#garble.word)
+    if (this.#garble === undefined || at < 0) return chunk
+    const garbled = Buffer.from(chunk)
+    garbled.write(this.#garble.by, at)
+    this.#garble = undefined
+    return garbled
+  }
+
+  close(): void {
+    this.#server?.close()
+  }
+
+  #note(type: string, body: Buffer): void {
+    if (type === SYNC || type === QUERY) this.#roundTrips++
+    if (type === QUERY) this.#texts.push(body.toString('utf8', 0, body.length - 1))
+    if (type === PARSE) {
+      const nameEnd = body.indexOf(0)
+      this.#texts.push(body.toString('utf8', nameEnd + 1, body.indexOf(0, nameEnd + 1)))
+    }
+  }
+}
+
+/** Cuts a stream of bytes into messages; the first one, at startup, has no type. */
+class Reader {
+  readonly #onMessage: (type: string, body: Buffer) => void
+  #rest: Buffer = Buffer.alloc(0)
+  #hasStarted = false
+
+  constructor(onMessage: (type: string, body: Buffer) => void) {
+    this.#onMessage = onMessage
+  }
+
+  read(chunk: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, chunk])
+    for (;;) {
+      const offset = this.#hasStarted ? 1 : 0
+      if (this.#rest.length < offset + 4) return
+      const length = this.#rest.readInt32BE(offset)
+      if (this.#rest.length < offset + length) return
+      if (this.#hasStarted) {
+        this.#onMessage(String.fromCharCode(this.#rest[0]!), this.#rest.subarray(5, 1 + length))
+      }
+      this.#hasStarted = true
+      this.#rest = this.#rest.subarray(offset + length)
+    }
+  }
+}

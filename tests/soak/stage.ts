@@ -58,6 +58,7 @@ export async function openStage(): Promise<Stage> {
      SELECT n, 'user' || n || '@example.com', ${BALANCE} FROM generate_series(1, ${ACCOUNTS}) AS n`,
   )
   await database.query(`INSERT INTO "User" ("id", "email") VALUES (${ACCOUNTS + 1}, $1)`, [TAKEN])
+  await database.query(`SELECT setval(pg_get_serial_sequence('"User"', 'id'), ${ACCOUNTS + 1})`)
   const proxy = await Proxy.inFrontOf(database.url)
   const connectionString = proxy.urlOf(database.url)
   const adapter = new RealPoolAdapter({ connectionString, application_name: 'adapter', pool: ADAPTER_POOL })

@@ -36,6 +36,7 @@ export const runSettings: fc.Arbitrary<RunSettings> = fc
     return {
       ...settings,
       name: 'model',
+      lendsOnce: false,
       timeout: DEFAULT_TIMEOUT,
       minSize,
       maxSize,

@@ -1,7 +1,12 @@
 // A connector whose connections are plain objects: what opening them takes, how they come back and when they
 // are lost is up to the test. It keeps count, so that a test can say that none was lost or doubled.
 import type { Clock } from '../../packages/adapter/src/pool/clock.js'
-import type { Condition, ConnectFailure, Connector } from '../../packages/adapter/src/pool/types.js'
+import type {
+  CloseReason,
+  Condition,
+  ConnectFailure,
+  Connector,
+} from '../../packages/adapter/src/pool/types.js'
 
 export class FakeConnection {
   condition: Condition = 'clean'
@@ -60,7 +65,7 @@ export class FakeConnector implements Connector<FakeConnection> {
     return connection
   }
 
-  async close(connection: FakeConnection): Promise<void> {
+  async close(connection: FakeConnection, _reason?: CloseReason): Promise<void> {
     await this.#pass(this.closeMs)
     connection.isClosed = true
   }

@@ -211,9 +211,12 @@ function poolOptionsFor({ options }: PgPool): PoolOptions {
   const { max, connectionTimeoutMillis: timeout } = options
   return {
     ...NO_POOLING,
-    ...(max === undefined ? {} : { maxSize: max }),
+    // It takes what an environment variable holds, too.
+    ...(max === undefined ? {} : { maxSize: Number(max) }),
     ...(timeout === undefined || timeout === 0 ? {} : { timeout: `${timeout}ms` }),
+    // These, too, are for the pool to say.
     connectTimeout: 0,
+    maxLifetime: 0,
   }
 }
 
@@ -282,7 +285,7 @@ export function parse<S extends v.GenericSchema>(
 export function parseSizes(sizes: PartialSizes, current: Sizes): Sizes {
   const given = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined))
   // Named as they are among the options.
-  return sizesOf(parse(v.object({ pool: poolSchema }), { pool: { ...current, ...given } }).pool)
+  return sizesOf(parse(v.object({ pool: poolSchema }), { pool: { ...sizesOf(current), ...given } }).pool)
 }
 
 /** The milliseconds of a duration that a method was given. */

@@ -236,6 +236,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     onConnectionError,
     ...connection
   } = output
+  const pgPool = pgPoolOf(input as RealPoolOptions)
   const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...rest } = pool
   const { leakDetectionThreshold, ...settings } = rest
   return {
@@ -244,12 +245,14 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     pool: {
       ...settings,
       ...sizesOf(pool),
+      // Others wait for a pg.Pool's connections, too.
+      lendsOnce: pgPool !== undefined,
       name: pool.name ?? nextPoolName(),
       maxLifetime: zeroIsNever(pool.maxLifetime),
       maxIdle: zeroIsNever(pool.maxIdle),
       checkIdleAfter: check === false ? undefined : checkIdleAfter,
     },
-    pgPool: pgPoolOf(input as RealPoolOptions),
+    pgPool,
     // RealPool has no transactions of its own.
     transaction: transaction ?? { acquire: 'start', autosave: 'never' },
     connectTimeout: zeroIsNever(connectTimeout),

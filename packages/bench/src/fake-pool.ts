@@ -17,6 +17,7 @@ const DEFAULTS: Omit<PoolSettings, 'minSize' | 'maxSize'> = {
   numWorkers: 3,
   maxIdleCount: Infinity,
   growth: 'gradual',
+  lendsOnce: false,
   maxLifetimeJitter: 0.05,
   enforceLifetimeOn: 'always',
   invalidateOnLost: false,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import type { CloseReason, PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import { settle } from '../../support/manual-clock.js'
 import {
   acquireAll,
@@ -157,6 +158,54 @@ describe('immediate growth', () => {
       expect(rig.connector.opened).toMatchObject([{ isClosed: maxIdleCount === 0 }])
       await expectNothingLeft(rig)
     }
+  })
+})
+
+describe('a connection that is lent once', () => {
+  const LENT_ONCE: Partial<PoolSettings> = { ...NO_POOLING, lendsOnce: true }
+
+  test('leaves when it comes back, though somebody waits, who gets another', async () => {
+    const { pool, connector, clock } = await openPool({ ...LENT_ONCE, maxSize: 1 })
+    const first = await pool.acquire()
+    const waiting = track(clock, pool.acquire())
+    connector.closeMs = SECOND
+    const released = first.release()
+    expect(waiting.state).toBe('pending')
+    await clock.advance(SECOND)
+    await released
+    await settle()
+    expect(waiting.value?.connection.id).toBe(2)
+    expect(connector.mostAliveAtOnce).toBe(1)
+  })
+
+  test('still serves whoever waits when it has been opened, and is not cleaned by the pool when it leaves', async () => {
+    const { pool, connector, clock } = await openPool({ ...LENT_ONCE, maxSize: 1 })
+    connector.openMs = SECOND
+    const gaveUp = track(clock, pool.acquire({ timeout: SECOND / 2 }))
+    const stays = track(clock, pool.acquire())
+    await clock.advance(SECOND)
+    expect([gaveUp.state, stays.state]).toEqual(['rejected', 'fulfilled'])
+    stays.value!.connection.condition = 'unclean'
+    await stays.value!.release()
+    expect(connector.opened).toMatchObject([{ isClosed: true, restored: 0 }])
+  })
+
+  test('is told from one that was drained', async () => {
+    const { pool, connector } = await openPool(LENT_ONCE)
+    const reasons: (CloseReason | undefined)[] = []
+    const close = connector.close.bind(connector)
+    connector.close = (connection, reason) => {
+      reasons.push(reason)
+      return close(connection)
+    }
+    const drained = await pool.acquire()
+    await pool.drain()
+    await drained.release()
+    await (await pool.acquire()).release()
+    const late = await pool.acquire()
+    void pool.close()
+    await late.release()
+    expect(reasons).toEqual(['drained', 'surplus', 'poolClosed'])
   })
 })
 

@@ -30,6 +30,7 @@ export const DEFAULTS: PoolSettings = {
   checkIdleAfter: undefined,
   maxIdleCount: Infinity,
   growth: 'gradual',
+  lendsOnce: false,
   maxLifetimeJitter: 0.05,
   enforceLifetimeOn: 'always',
   invalidateOnLost: false,

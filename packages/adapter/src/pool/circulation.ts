@@ -19,7 +19,7 @@ const NOT_REPLACED: ReadonlySet<CloseReason> = new Set(['idle', 'poolClosed', 's
 const YOUNG_MS = 1_000
 
 /** After this long the end of a connection may lie unread in our own socket. */
-const UNREAD_AFTER_MS = 10
+export const UNREAD_AFTER_MS = 10
 
 export type CirculationSettings = Pick<
   PoolSettings,
@@ -30,6 +30,7 @@ export type CirculationSettings = Pick<
   | 'checkIdleAfter'
   | 'invalidateOnLost'
   | 'growth'
+  | 'lendsOnce'
 >
 
 export interface CirculationEvents<C, W> {
@@ -238,8 +239,9 @@ export class Circulation<C, W extends ListItem> {
   }
 
   #reasonNotToKeep(entry: Entry<C>): CloseReason | undefined {
-    if (this.#ledger.hasEnoughIdle) return 'surplus'
     const reason = this.#reasonNotToLend(entry)
+    if (reason === 'poolClosed' || reason === 'drained') return reason
+    if (this.#ledger.hasEnoughIdle || (this.#settings.lendsOnce && entry.hasBeenLent)) return 'surplus'
     const mayExpireLater = this.#settings.enforceLifetimeOn === 'acquire' && this.#ledger.waiting === 0
     return reason === 'expired' && mayExpireLater ? undefined : reason
   }

@@ -27,6 +27,8 @@ export class Entry<C> extends ListItem {
   place: Place = 'reserved'
   /** When it was last lent. */
   leasedAt = 0
+  /** @internal */
+  hasBeenLent = false
   /** The loan that it is out on, where loans are followed. */
   loan: Loan | undefined
   /** When it last fell idle. */
@@ -280,6 +282,9 @@ export class Ledger<C, W extends ListItem> {
     if (entry.place === 'leased') this.#leased--
     entry.place = to
     if (to === 'idle') this.#idle.push(entry)
-    if (to === 'leased') this.#leased++
+    if (to === 'leased') {
+      this.#leased++
+      entry.hasBeenLent = true
+    }
   }
 }

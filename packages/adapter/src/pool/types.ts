@@ -68,6 +68,11 @@ export interface PoolSettings {
    * until it succeeds; `immediate`, one for each, all at the same time, and a failure is told to who waits.
    */
   readonly growth: 'gradual' | 'immediate'
+  /**
+   * Whether a connection leaves after each loan, though somebody waits: where others than this pool wait for it
+   * too, they come in turn.
+   */
+  readonly lendsOnce: boolean
   /** By how much `maxLifetime` is shortened at most, as a fraction of it, so that not all expire at once. */
   readonly maxLifetimeJitter: number
   /** When a lifetime that is over ends: whenever a connection is not lent, or only when it would be lent. */

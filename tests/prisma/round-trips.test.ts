@@ -121,6 +121,15 @@ test('with autosave, statements take no more', async () => {
   expect(tap.take().roundTrips).toBe(3)
 })
 
+test('with limits that the server keeps, statements take no more', async () => {
+  const { prisma } = await open({ transaction: { idleTimeout: '10s', maxDuration: '10s' } })
+  await prisma.$transaction(async (tx) => {
+    await tx.user.count()
+    await tx.user.count()
+  })
+  expect(tap.take().roundTrips).toBe(3)
+})
+
 describe('a statement behind a command that fails, in the same packet, does not run', () => {
   test('neither does it by itself when that was BEGIN, nor do those that follow', async () => {
     const { prisma, adapter } = await open()

@@ -35,6 +35,18 @@ const duration = v.pipe(
   v.transform((value) => (typeof value === 'number' ? value : ms(value as StringValue))),
 )
 
+/** The server keeps its timeouts as whole milliseconds in 32 bits (PostgreSQL manual 20.1.1). */
+const LONGEST_ON_SERVER_MS = 2_147_483_647
+
+const serverDuration = v.pipe(
+  duration,
+  v.check(
+    (value) => value <= LONGEST_ON_SERVER_MS,
+    `must be at most ${LONGEST_ON_SERVER_MS} ms, which is as far as the server counts`,
+  ),
+  v.transform((value) => Math.ceil(value)),
+)
+
 export const wholeNumber = (least: number) =>
   v.pipe(
     v.number('must be a number'),
@@ -251,6 +263,8 @@ const realPoolEntries = {
 const transactionEntries = {
   acquire: v.optional(oneOf('start', 'first-query'), 'start'),
   autosave: v.optional(oneOf('never', 'always'), 'never'),
+  idleTimeout: v.optional(serverDuration, 0),
+  maxDuration: v.optional(serverDuration, 0),
 } satisfies Record<keyof TransactionOptions, v.GenericSchema<unknown, unknown>>
 
 const adapterEntries = {

@@ -173,6 +173,26 @@ export interface TransactionOptions {
    * @defaultValue `'never'`
    */
   autosave?: 'never' | 'always' | undefined
+  /**
+   * How long a transaction may do nothing, by the server's clock (`idle_in_transaction_session_timeout`). Then the
+   * server ends the session, and with it its locks, even where this process is frozen; the next call of the
+   * transaction fails with P1017 and says why. `0`: what the server is set to. @defaultValue `0`
+   */
+  idleTimeout?: Duration | undefined
+  /**
+   * How long a transaction may take from its first statement to its end, by the server's clock
+   * (`transaction_timeout`; PostgreSQL 17 and later, others know no such limit). Then the server ends the session.
+   * `0`: what the server is set to. @defaultValue `0`
+   */
+  maxDuration?: Duration | undefined
+}
+
+/** How transactions behave, in milliseconds. */
+export interface TransactionSettings {
+  readonly acquire: 'start' | 'first-query'
+  readonly autosave: 'never' | 'always'
+  readonly idleTimeout: number
+  readonly maxDuration: number
 }
 
 /** What `new RealPoolAdapter(…)` takes. */
@@ -205,7 +225,7 @@ export interface ResolvedOptions {
   readonly pool: PoolSettings
   /** The user's own, whose connections are lent instead of ours. */
   readonly pgPool: PgPool | undefined
-  readonly transaction: { readonly acquire: 'start' | 'first-query'; readonly autosave: 'never' | 'always' }
+  readonly transaction: TransactionSettings
   readonly connectTimeout: number
   readonly queryTimeout: number
   readonly leakDetectionThreshold: number
@@ -253,8 +273,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
       checkIdleAfter: check === false ? undefined : checkIdleAfter,
     },
     pgPool,
-    // RealPool has no transactions of its own.
-    transaction: transaction ?? { acquire: 'start', autosave: 'never' },
+    transaction: transaction ?? NO_TRANSACTIONS,
     connectTimeout: zeroIsNever(connectTimeout),
     queryTimeout: zeroIsNever(queryTimeout ?? 0),
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
@@ -263,6 +282,14 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     onPoolError,
     onConnectionError,
   }
+}
+
+/** RealPool has none of its own. */
+const NO_TRANSACTIONS: TransactionSettings = {
+  acquire: 'start',
+  autosave: 'never',
+  idleTimeout: 0,
+  maxDuration: 0,
 }
 
 function pgPoolOf(options: RealPoolOptions): PgPool | undefined {

@@ -7,7 +7,7 @@ const END = 'RELEASE SAVEPOINT real_pool_autosave'
 
 describe('before the statements of a transaction goes', () => {
   test('BEGIN, once', () => {
-    const preamble = new Preamble('BEGIN', false)
+    const preamble = new Preamble(['BEGIN'], false)
     expect(preamble.hasBegun).toBe(false)
     expect(preamble.beforeStatement()).toEqual(['BEGIN'])
     expect(preamble.hasBegun).toBe(true)
@@ -16,7 +16,7 @@ describe('before the statements of a transaction goes', () => {
   })
 
   test('whatever savepoints were made and ended since the last, in their order', () => {
-    const preamble = new Preamble('BEGIN', false)
+    const preamble = new Preamble(['BEGIN'], false)
     preamble.savepoint('a')
     preamble.savepoint('b "x"')
     expect(preamble.beforeStatement()).toEqual(['BEGIN', 'SAVEPOINT "a"', 'SAVEPOINT "b ""x"""'])
@@ -27,7 +27,7 @@ describe('before the statements of a transaction goes', () => {
   })
 
   test('nothing of a savepoint that was ended before anything happened in it', () => {
-    const preamble = new Preamble('BEGIN', false)
+    const preamble = new Preamble(['BEGIN'], false)
     preamble.savepoint('a')
     preamble.savepoint('b')
     preamble.release('b')
@@ -36,7 +36,7 @@ describe('before the statements of a transaction goes', () => {
   })
 
   test('the savepoint that was gone back to, when nothing had happened in it', () => {
-    const preamble = new Preamble('BEGIN', false)
+    const preamble = new Preamble(['BEGIN'], false)
     preamble.savepoint('a')
     preamble.savepoint('b')
     expect(preamble.undo('a')).toBe(true)
@@ -46,7 +46,7 @@ describe('before the statements of a transaction goes', () => {
   })
 
   test('nothing before a command that goes back behind what nobody has needed', () => {
-    const preamble = new Preamble('BEGIN', false)
+    const preamble = new Preamble(['BEGIN'], false)
     preamble.savepoint('a')
     preamble.beforeStatement()
     preamble.savepoint('b')
@@ -57,7 +57,7 @@ describe('before the statements of a transaction goes', () => {
 
 describe('with autosave', () => {
   test('a savepoint before each statement, which ends with the next', () => {
-    const preamble = new Preamble('BEGIN', true)
+    const preamble = new Preamble(['BEGIN'], true)
     expect(preamble.beforeStatement()).toEqual(['BEGIN', SAVE])
     preamble.succeeded()
     expect(preamble.beforeStatement()).toEqual([END, SAVE])
@@ -66,7 +66,7 @@ describe('with autosave', () => {
   })
 
   test('a statement that failed is undone with the next one, or with COMMIT', () => {
-    const preamble = new Preamble('BEGIN', true)
+    const preamble = new Preamble(['BEGIN'], true)
     preamble.beforeStatement()
     expect(preamble.failed()).toBe(true)
     // The savepoint outlives that, and serves once more.
@@ -79,7 +79,7 @@ describe('with autosave', () => {
   })
 
   test("a caller's savepoints lie outside of it", () => {
-    const preamble = new Preamble('BEGIN', true)
+    const preamble = new Preamble(['BEGIN'], true)
     preamble.beforeStatement()
     preamble.succeeded()
     preamble.savepoint('a')
@@ -90,7 +90,7 @@ describe('with autosave', () => {
   })
 
   test('going back behind it ends it', () => {
-    const preamble = new Preamble('BEGIN', true)
+    const preamble = new Preamble(['BEGIN'], true)
     preamble.savepoint('a')
     preamble.beforeStatement()
     preamble.failed()
@@ -100,7 +100,7 @@ describe('with autosave', () => {
   })
 
   test('a command that fails is not undone: it has no autosave', () => {
-    const preamble = new Preamble('BEGIN', true)
+    const preamble = new Preamble(['BEGIN'], true)
     preamble.beforeStatement()
     preamble.succeeded()
     preamble.beforeCommand()
@@ -109,7 +109,7 @@ describe('with autosave', () => {
   })
 
   test('a failure before anything was sent undoes nothing', () => {
-    const preamble = new Preamble('BEGIN', true)
+    const preamble = new Preamble(['BEGIN'], true)
     expect(preamble.failed()).toBe(false)
     expect(preamble.beforeStatement()).toEqual(['BEGIN', SAVE])
   })

@@ -10,11 +10,12 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
+import type { TransactionSettings } from '../options.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { borrow } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
-import { startTransaction, type TransactionSettings } from './transaction.js'
+import { startTransaction } from './transaction.js'
 
 export class RealPoolConnection implements SqlDriverAdapter {
   readonly provider = 'postgres'

@@ -9,7 +9,7 @@ const UNDO_AUTOSAVE = 'ROLLBACK TO SAVEPOINT real_pool_autosave'
 const END_AUTOSAVE = 'RELEASE SAVEPOINT real_pool_autosave'
 
 export class Preamble {
-  readonly #begin: string
+  readonly #opening: readonly string[]
   readonly #autosave: boolean
   #hasBegun = false
   /** Savepoints, and ends of savepoints, that nobody has needed yet. */
@@ -19,8 +19,9 @@ export class Preamble {
   /** Whether what was sent last has an autosave before it. */
   #isSaving = false
 
-  constructor(begin: string, autosave: boolean) {
-    this.#begin = begin
+  /** @param opening - BEGIN, and what must come before the first statement. */
+  constructor(opening: readonly string[], autosave: boolean) {
+    this.#opening = opening
     this.#autosave = autosave
   }
 
@@ -45,7 +46,7 @@ export class Preamble {
     this.#pending = []
     this.#saved = 'nothing'
     this.#isSaving = false
-    const commands = this.#hasBegun ? [] : [this.#begin]
+    const commands = this.#hasBegun ? [] : [...this.#opening]
     this.#hasBegun = true
     return commands
   }
@@ -56,7 +57,7 @@ export class Preamble {
   }
 
   #take(): string[] {
-    const commands = this.#hasBegun ? [] : [this.#begin]
+    const commands = this.#hasBegun ? [] : [...this.#opening]
     this.#hasBegun = true
     const isUndone = this.#saved === 'failure'
     if (isUndone) commands.push(UNDO_AUTOSAVE)

@@ -37,7 +37,13 @@ export function outcomeUnknown(what: string, error: unknown): DriverAdapterError
   return withOutcome(unknown, 'unknown')
 }
 
-export function stateError(code: string, message: string, cause?: Error): DriverAdapterError {
+/** The server never saw the COMMIT: it rolls back what a session leaves open. */
+export function lostBeforeCommit(lost: Error, failure: Failure | undefined): DriverAdapterError {
+  const message = `the connection was lost before the COMMIT, so that nothing was saved: ${lost.message}`
+  return stateError('08006', message, failure?.error ?? lost)
+}
+
+function stateError(code: string, message: string, cause?: Error): DriverAdapterError {
   const error = new DriverAdapterError({
     kind: code.startsWith('08') ? 'ConnectionClosed' : 'postgres',
     code,

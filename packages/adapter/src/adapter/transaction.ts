@@ -14,6 +14,8 @@ import { toDriverAdapterError } from '../convert/errors.js'
 import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
+import { wasNeverProcessed } from '../pg/statement-errors.js'
+import type { TransactionSettings } from '../options.js'
 import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
 import { Preamble, quote } from './preamble.js'
@@ -22,9 +24,9 @@ import {
   didNotBegin,
   endedByHand,
   type Failure,
+  lostBeforeCommit,
   nothingSaved,
   outcomeUnknown,
-  stateError,
   withReason,
 } from './transaction-errors.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
@@ -36,18 +38,15 @@ const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
   SERIALIZABLE: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
 }
 
-export interface TransactionSettings {
-  readonly acquire: 'start' | 'first-query'
-  readonly autosave: 'never' | 'always'
-}
-
 /** Nothing is sent yet: BEGIN travels with the first statement, and without one there is no transaction. */
 export async function startTransaction(
   lender: Lender,
-  { acquire, autosave }: TransactionSettings,
+  settings: TransactionSettings,
   isolationLevel?: IsolationLevel,
 ): Promise<Transaction> {
-  const preamble = new Preamble(beginStatement(isolationLevel), autosave === 'always')
+  const { acquire, autosave } = settings
+  const opening = [beginStatement(isolationLevel), ...guards(settings)]
+  const preamble = new Preamble(opening, autosave === 'always')
   const lease = acquire === 'start' ? await lender.acquire() : undefined
   return new RealPoolTransaction(lender, preamble, lease)
 }
@@ -59,6 +58,22 @@ function beginStatement(isolationLevel: IsolationLevel | undefined): string {
     throw new DriverAdapterError({ kind: 'InvalidIsolationLevel', level: isolationLevel })
   }
   return BEGIN[isolationLevel]
+}
+
+/**
+ * Limits that the server keeps by itself, for this transaction only: whatever becomes of the session, the next
+ * transaction brings its own. A server before 17 would refuse the name of the second.
+ */
+function guards({ idleTimeout, maxDuration }: TransactionSettings): string[] {
+  const limits = []
+  if (idleTimeout > 0) {
+    limits.push(`set_config('idle_in_transaction_session_timeout', '${idleTimeout}', true)`)
+  }
+  if (maxDuration > 0) {
+    const set = `set_config('transaction_timeout', '${maxDuration}', true)`
+    limits.push(`CASE WHEN current_setting('server_version_num')::int >= 170000 THEN ${set} END`)
+  }
+  return limits.length === 0 ? [] : [`SELECT ${limits.join(', ')}`]
 }
 
 /** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */
@@ -280,13 +295,11 @@ async function commit(
   before: readonly string[],
   failure: Failure | undefined,
 ): Promise<void> {
-  if (connection.isBroken) {
-    throw stateError('08006', 'the connection was lost before the COMMIT: nothing was saved', failure?.error)
-  }
   let tag: string
   try {
     tag = await command(connection, 'COMMIT', before)
   } catch (error) {
+    if (wasNeverProcessed(error)) throw lostBeforeCommit(error as Error, failure)
     // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
     throw connection.isBroken || !isAnswer(error)
       ? outcomeUnknown('the transaction was committed', error)

@@ -20,6 +20,7 @@ interface Wire {
 }
 interface PgQuery {
   prepare(wire: Wire): void
+  handleDataRow(message: unknown): void
   handleCommandComplete(message: unknown, wire: Wire): void
 }
 type PgQueryClass = new (config: StatementConfig, callback: Callback) => PgQuery
@@ -33,7 +34,7 @@ type BatchQueryClass = new (
 /** By the client's own class of queries: the application's copy of `pg` may be another than ours. */
 const classes = new WeakMap<PgQueryClass, BatchQueryClass>()
 
-/** A query for `client.query` to run; none of the commands before it may return rows. */
+/** A query for `client.query` to run. Rows of the commands before it are nobody's. */
 export function batchQuery(
   client: Client,
   config: StatementConfig,
@@ -68,6 +69,10 @@ function extend(Query: PgQueryClass): BatchQueryClass {
         wire.execute({ portal: '', rows: 0 })
       }
       super.prepare(wire)
+    }
+
+    override handleDataRow(message: unknown): void {
+      if (this.#unanswered === 0) super.handleDataRow(message)
     }
 
     override handleCommandComplete(message: unknown, wire: Wire): void {

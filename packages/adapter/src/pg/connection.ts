@@ -130,7 +130,7 @@ export class PgConnection {
   async query(config: StatementConfig, before: readonly string[] = []): Promise<QueryArrayResult> {
     this.#hasBegun = false
     this.#hasPreamble = before.length > 0
-    if (this.#lost !== undefined) throw neverSent(this.#lost)
+    if (this.isBroken) throw neverSent(this.#lost ?? new Error('Connection terminated'))
     const overrun = this.#watch()
     try {
       return await (before.length === 0 ? this.client.query(config) : this.#batch(config, before))

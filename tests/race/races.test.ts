@@ -1,0 +1,315 @@
+// A transaction on the one connection of a pool, others that want the same connection, and somebody who ends it all
+// at the wrong moment: every step of them, and every packet, in whatever order a scheduler finds. RACE_RUNS says how
+// often; RACE_SEED and RACE_PATH repeat a failure, as far as the server's own timing lets it.
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import type { SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils'
+import fc from 'fast-check'
+import { isOutcomeUnknown, RealPoolAdapter } from 'prisma-pg-real-pool'
+import { collectWarnings, sql, SUBJECT } from '../integration/support.js'
+import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
+import { SteppedWire } from './stepped-wire.js'
+
+const { RACE_RUNS = '150', RACE_SEED, RACE_PATH } = process.env
+const numRuns = Number(RACE_RUNS)
+
+/** Long enough for a run whose connection has to be given up twice. */
+const RUN_MS = 20_000
+
+interface Plan {
+  readonly acquire: 'start' | 'first-query'
+  readonly autosave: 'never' | 'always'
+  /** What the transaction runs, one after the other or all at once. */
+  readonly statements: readonly ('insert' | 'fail' | 'savepoint' | 'undo')[]
+  readonly isParallel: boolean
+  readonly end: 'commit' | 'rollback'
+  /** What others do to it meanwhile. */
+  readonly disturbances: readonly ('rollback' | 'commit' | 'dispose' | 'kill')[]
+  /** Who else wants the connection. */
+  readonly rivals: readonly ('call' | 'transaction' | 'abandoned' | 'aborted')[]
+}
+
+const plan: fc.Arbitrary<Plan> = fc.record({
+  acquire: fc.constantFrom('start', 'first-query'),
+  autosave: fc.constantFrom('never', 'always'),
+  statements: fc.array(fc.constantFrom('insert', 'insert', 'insert', 'fail', 'savepoint', 'undo'), {
+    maxLength: 3,
+  }),
+  isParallel: fc.boolean(),
+  end: fc.constantFrom('commit', 'commit', 'rollback'),
+  disturbances: fc.array(fc.constantFrom('rollback', 'commit', 'dispose', 'kill'), { maxLength: 2 }),
+  rivals: fc.array(fc.constantFrom('call', 'transaction', 'abandoned', 'aborted'), { maxLength: 3 }),
+})
+
+let database: TestDatabase
+let wire: SteppedWire
+let url: string
+const watch = collectWarnings()
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  await database.query('CREATE TABLE log (who text NOT NULL, n int NOT NULL)')
+  wire = new SteppedWire(database.url)
+  url = await wire.listen(database.url)
+})
+
+afterAll(async () => {
+  watch.stop()
+  wire.close()
+  await database.drop()
+})
+
+type Outcome = 'done' | 'unknown' | Error
+
+/** Never rejects; so that no failure is unhandled, whoever looks at it when. */
+function outcomeOf(promise: Promise<unknown>): Promise<Outcome> {
+  return promise.then(
+    () => 'done',
+    (error: unknown) => (isOutcomeUnknown(error) ? 'unknown' : (error as Error)),
+  )
+}
+
+class Race {
+  readonly factory: RealPoolAdapter
+  readonly #plan: Plan
+  readonly #scheduler: fc.Scheduler
+  readonly #adapters: SqlDriverAdapter[] = []
+  /** What became of each write of its own, by name. */
+  readonly writes = new Map<string, Outcome>()
+  /** The rows that the transaction was told it has written, less those that it has undone since. */
+  readonly written: number[] = []
+  readonly commits: Outcome[] = []
+  readonly rivalFailures: string[] = []
+  /** One at a time: whoever observes has one connection. */
+  #killing = Promise.resolve()
+
+  constructor(plan: Plan, scheduler: fc.Scheduler) {
+    this.#plan = plan
+    this.#scheduler = scheduler
+    const { acquire, autosave } = plan
+    this.factory = new RealPoolAdapter({
+      connectionString: url,
+      application_name: SUBJECT,
+      pool: { minSize: 1, maxSize: 1, timeout: '15s' },
+      transaction: { acquire, autosave },
+    })
+  }
+
+  get mayFailAnyone(): boolean {
+    return this.#plan.disturbances.some((what) => what === 'dispose' || what === 'kill')
+  }
+
+  get isDisposed(): boolean {
+    return this.#plan.disturbances.includes('dispose')
+  }
+
+  async run(): Promise<void> {
+    const adapter = await this.factory.connect()
+    this.#adapters.push(adapter)
+    await this.factory.pool.wait()
+    wire.scheduler = this.#scheduler
+    try {
+      await this.#scheduler.waitFor(
+        Promise.all([
+          this.#transact(adapter),
+          ...this.#plan.rivals.map((what, n) => this.#rival(adapter, what, n)),
+        ]),
+      )
+    } finally {
+      wire.scheduler = undefined
+      // What was on its way arrives.
+      await this.#scheduler.waitIdle()
+    }
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#adapters.map((adapter) => adapter.dispose()))
+  }
+
+  #step(label: string): Promise<void> {
+    return this.#scheduler.schedule(Promise.resolve(), label)
+  }
+
+  async #transact(adapter: SqlDriverAdapter): Promise<void> {
+    const disturbed = (
+      await Promise.all([
+        adapter.startTransaction().then(
+          (tx) => [
+            this.#work(tx),
+            ...this.#plan.disturbances.map((what) => this.#disturb(what, adapter, tx)),
+          ],
+          // Somebody disposed of the adapter, or ended its only connection, before there was one.
+          () => [],
+        ),
+        // Also while the transaction is only being started.
+        ...this.#plan.disturbances.map((what) =>
+          what === 'dispose' || what === 'kill' ? this.#disturb(what, adapter) : undefined,
+        ),
+      ])
+    )[0]
+    await Promise.all(disturbed)
+  }
+
+  async #work(tx: Transaction): Promise<void> {
+    const running: Promise<unknown>[] = []
+    let saved = 0
+    let isSaved = false
+    for (const [n, what] of this.#plan.statements.entries()) {
+      await this.#step(what)
+      if (what === 'insert') running.push(this.#insert(tx, n))
+      if (what === 'fail') running.push(outcomeOf(tx.queryRaw(sql('SELECT 1 / 0'))))
+      // The order of the calls is that of the statements, so that what is written before a savepoint is known.
+      if (what === 'savepoint' || what === 'undo') await Promise.all(running)
+      if (what === 'savepoint' && !isSaved) {
+        isSaved = (await outcomeOf(tx.createSavepoint!('s'))) === 'done'
+        saved = this.written.length
+      }
+      if (what === 'undo' && isSaved) {
+        if ((await outcomeOf(tx.rollbackToSavepoint!('s'))) === 'done') this.written.length = saved
+      }
+      if (!this.#plan.isParallel) await Promise.all(running)
+    }
+    await this.#step(this.#plan.end)
+    await (this.#plan.end === 'commit' ? this.#commit(tx) : outcomeOf(tx.rollback()))
+    await Promise.all(running)
+  }
+
+  async #insert(tx: Transaction, n: number): Promise<void> {
+    const outcome = await outcomeOf(tx.executeRaw(sql(`INSERT INTO log VALUES ('tx', $1)`, n)))
+    if (outcome === 'done') this.written.push(n)
+  }
+
+  async #commit(tx: Transaction): Promise<void> {
+    this.commits.push(await outcomeOf(tx.commit()))
+  }
+
+  async #disturb(
+    what: Plan['disturbances'][number],
+    adapter: SqlDriverAdapter,
+    tx?: Transaction,
+  ): Promise<void> {
+    await this.#step(`${what}, from outside`)
+    if (what === 'dispose') await adapter.dispose()
+    if (what === 'kill') {
+      this.#killing = this.#killing.then(killAll)
+      await this.#killing
+    }
+    if (what === 'rollback') await outcomeOf(tx!.rollback())
+    if (what === 'commit') await this.#commit(tx!)
+  }
+
+  async #rival(adapter: SqlDriverAdapter, what: Plan['rivals'][number], n: number): Promise<void> {
+    await this.#step(what)
+    const outcome = await outcomeOf(this.#want(adapter, what, n))
+    if (outcome !== 'done') this.rivalFailures.push(`${what}: ${String(outcome)}`)
+  }
+
+  async #want(adapter: SqlDriverAdapter, what: Plan['rivals'][number], n: number): Promise<void> {
+    const insert = sql('INSERT INTO log VALUES ($1, 0)', `rival ${n}`)
+    if (what === 'call') await this.#write(`rival ${n}`, adapter.executeRaw(insert))
+    if (what === 'transaction') {
+      const tx = await adapter.startTransaction()
+      const ran = await outcomeOf(tx.executeRaw(insert))
+      await this.#write(
+        `rival ${n}`,
+        tx.commit().then(() => ran === 'done' || Promise.reject(ran as Error)),
+      )
+    }
+    if (what === 'abandoned') await (await adapter.startTransaction()).rollback()
+    if (what === 'aborted') {
+      const abort = new AbortController()
+      const lease = this.factory.pool.acquire({ signal: abort.signal })
+      await Promise.all([
+        lease.then(
+          (granted) => granted.release(),
+          () => {},
+        ),
+        this.#step('abort').then(() => abort.abort()),
+      ])
+    }
+  }
+
+  async #write(who: string, promise: Promise<unknown>): Promise<void> {
+    const outcome = await outcomeOf(promise)
+    this.writes.set(who, outcome)
+    if (outcome !== 'done') throw outcome === 'unknown' ? new Error('unknown') : outcome
+  }
+}
+
+async function killAll(): Promise<void> {
+  await database.query(
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND datname = $2',
+    [SUBJECT, database.name],
+  )
+}
+
+async function rowsOf(who: string): Promise<number[]> {
+  const rows = await database.query<{ n: number }>('SELECT n FROM log WHERE who = $1 ORDER BY n', [who])
+  return rows.map(({ n }) => n)
+}
+
+async function expectWhatWasTold(race: Race): Promise<void> {
+  const saved = await rowsOf('tx')
+  const all = [...race.written].sort()
+  if (race.commits.includes('done')) expect(saved).toEqual(all)
+  else if (race.commits.includes('unknown')) expect([[], all]).toContainEqual(saved)
+  else expect(saved).toEqual([])
+  for (const [who, outcome] of race.writes) {
+    const rows = await rowsOf(who)
+    if (outcome === 'done') expect(rows).toEqual([0])
+    else if (outcome === 'unknown') expect([[], [0]]).toContainEqual(rows)
+    else expect(rows).toEqual([])
+  }
+}
+
+/** As the server sees it: nothing runs, is open or locked; and the pool has all that it ever had. */
+async function expectNothingLeft(race: Race): Promise<void> {
+  await eventually(async () => {
+    expect(await database.backends(SUBJECT)).toEqual(
+      race.isDisposed ? [] : [expect.objectContaining({ state: 'idle' })],
+    )
+    expect(
+      await database.query(
+        `SELECT l.* FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.application_name = $1`,
+        [SUBJECT],
+      ),
+    ).toEqual([])
+    const size = race.isDisposed ? 0 : 1
+    expect(race.factory.pool.getStats()).toMatchObject({
+      poolSize: size,
+      poolAvailable: size,
+      requestsWaiting: 0,
+    })
+  })
+}
+
+test(
+  'whatever ends when, everybody is told the truth, and nothing is left behind',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), plan, async (scheduler, plan) => {
+        await database.query('TRUNCATE log')
+        const race = new Race(plan, scheduler)
+        try {
+          await race.run()
+          if (!race.mayFailAnyone) expect(race.rivalFailures).toEqual([])
+          await expectNothingLeft(race)
+          await expectWhatWasTold(race)
+          // Of node-postgres too, which would say that two statements were sent at once.
+          expect(watch.warnings).toEqual([])
+        } finally {
+          await race.end()
+        }
+      }),
+      {
+        numRuns,
+        timeout: RUN_MS,
+        // To run it again changes when things arrive; what is reported is what failed first.
+        endOnFailure: true,
+        ...(RACE_SEED === undefined ? {} : { seed: Number(RACE_SEED) }),
+        ...(RACE_PATH === undefined ? {} : { path: RACE_PATH }),
+      },
+    )
+  },
+  30_000 + numRuns * RUN_MS,
+)

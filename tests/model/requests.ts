@@ -163,12 +163,13 @@ export class Requests {
     counted.longestWaitMs = Math.max(counted.longestWaitMs, now - askedAt)
   }
 
-  /** Whoever waits only for an examination to end does not count. */
+  /** Whoever waits only for an examination to end, or for a connection that is opened for them, does not count. */
   get #isQueueFull(): boolean {
-    const { connections, settings } = this.#model
-    const { maxWaiting } = settings
+    const { connections, settings, sizes } = this.#model
+    const { maxWaiting, growth } = settings
     if (maxWaiting === 0 || connections.idle.length > 0) return false
-    return this.waiting.length - connections.count('examined') >= maxWaiting
+    const served = growth === 'immediate' ? sizes.onTheirWay : connections.count('examined')
+    return this.waiting.length - served >= maxWaiting
   }
 
   /** What speaks against this end of a request. */

@@ -9,7 +9,13 @@ class Item extends ListItem {
 }
 
 function filledLedger(connections: number, maxSize = 4) {
-  const ledger = new Ledger<number, Item>({ minSize: 1, maxSize, maxWaiting: 0, maxIdleCount: Infinity })
+  const ledger = new Ledger<number, Item>({
+    minSize: 1,
+    maxSize,
+    maxWaiting: 0,
+    maxIdleCount: Infinity,
+    growth: 'gradual',
+  })
   for (let connection = 1; connection <= connections; connection++) {
     const entry = new Entry(connection, 0, Infinity)
     ledger.add(entry)

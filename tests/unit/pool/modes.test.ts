@@ -161,6 +161,31 @@ describe('immediate growth', () => {
   })
 })
 
+describe('maxWaiting, with immediate growth', () => {
+  test('is for those who wait behind maxSize, not for those whose connection is being opened', async () => {
+    const { pool, connector, clock } = await openPool({ ...NO_POOLING, maxSize: 3, maxWaiting: 2 })
+    connector.openMs = SECOND
+    const requests = Array.from({ length: 6 }, () => track(clock, pool.acquire()))
+    await clock.advance(SECOND)
+    expect(
+      requests.map(({ state, error }) => (error as { code?: string } | undefined)?.code ?? state),
+    ).toEqual([
+      ...Array<string>(3).fill('fulfilled'),
+      ...Array<string>(2).fill('pending'),
+      'POOL_TOO_MANY_REQUESTS',
+    ])
+  })
+
+  test('turns nobody away while a connection can be opened', async () => {
+    const { pool, connector } = await openPool({ ...NO_POOLING, maxSize: 3, maxWaiting: 1 })
+    connector.closeMs = SECOND
+    const first = await pool.acquire()
+    void first.release()
+    const [second, third] = await Promise.all([pool.acquire(), pool.acquire()])
+    expect([second.connection.id, third.connection.id]).toEqual([2, 3])
+  })
+})
+
 describe('a connection that is lent once', () => {
   const LENT_ONCE: Partial<PoolSettings> = { ...NO_POOLING, lendsOnce: true }
 

@@ -53,6 +53,7 @@ export interface Sizes {
   readonly maxSize: number
   readonly maxWaiting: number
   readonly maxIdleCount: number
+  readonly growth: 'gradual' | 'immediate'
 }
 
 export class Ledger<C, W extends ListItem> {
@@ -150,10 +151,12 @@ export class Ledger<C, W extends ListItem> {
     return entry
   }
 
-  /** Whoever waits only for an examination to end does not count: for them there is a connection. */
+  /** Whoever has a connection on its way to them alone does not count. */
   get queueIsFull(): boolean {
-    const { maxWaiting } = this.#sizes
-    return maxWaiting > 0 && this.#idle.length === 0 && this.#waiters.length - this.#examining >= maxWaiting
+    const { maxWaiting, growth } = this.#sizes
+    if (maxWaiting === 0 || this.#idle.length > 0) return false
+    const served = growth === 'immediate' ? this.onTheirWay : this.#examining
+    return this.#waiters.length - served >= maxWaiting
   }
 
   enqueue(waiter: W): void {

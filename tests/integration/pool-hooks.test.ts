@@ -98,6 +98,12 @@ describe('drain and resize', () => {
     expect(pool.getStats()).toMatchObject({ poolMin: 3, poolMax: 4 })
   })
 
+  test('resize concerns the sizes, whatever the other options are', async () => {
+    const pool = await openPool({ maxSize: 1, timeout: '500ms', check: true, checkIdleAfter: '10ms' })
+    pool.resize({ maxSize: 2 })
+    expect(pool.getStats()).toMatchObject({ poolMin: 1, poolMax: 2 })
+  })
+
   test('onReconnectFailed is told, with the pool, when the pool gives up', async () => {
     const told: RealPool[] = []
     const pool = new RealPool({

@@ -100,6 +100,11 @@ export class PgConnection {
     return this.condition === 'broken'
   }
 
+  /** What ended the connection, once something has. */
+  get lostBy(): Error | undefined {
+    return this.#lost
+  }
+
   get isBusy(): boolean {
     return isBusy(this.client)
   }

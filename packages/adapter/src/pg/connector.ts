@@ -52,7 +52,9 @@ export class PgConnector implements Connector<PgConnection> {
     try {
       await client.connect()
       // A password function that rejects with nothing makes `connect` resolve without a connection.
-      if (connection.condition === 'broken' || connection.isBusy) throw new Error('the server was not ready')
+      if (connection.isBroken || connection.isBusy) {
+        throw connection.lostBy ?? new Error('the server was not ready')
+      }
       await this.#configure(connection)
     } catch (error) {
       // A server that said no may leave the socket open.

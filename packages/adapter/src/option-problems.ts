@@ -84,6 +84,8 @@ function print(value: unknown): string {
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
-  const name = typeof value === 'object' ? value.constructor.name : typeof value
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  const className = tag === 'Object' ? (value as object).constructor.name : tag
+  const name = typeof value === 'object' ? className : typeof value
   return `${/^[AEIOU]/i.test(name) ? 'an' : 'a'} ${name}`
 }

@@ -209,22 +209,27 @@ const NO_POOLING: PoolOptions = { minSize: 0, maxIdleCount: 0, growth: 'immediat
 export function isPgPool(value: unknown): value is PgPool {
   if (typeof value !== 'object' || value === null) return false
   const pool = value as Record<string, unknown>
-  const methods = ['connect', 'query', 'end', 'on', 'removeListener']
+  const methods = ['connect', 'query', 'end', 'on']
   const counts = ['totalCount', 'idleCount', 'waitingCount']
   return (
     methods.every((name) => typeof pool[name] === 'function') &&
     counts.every((name) => typeof pool[name] === 'number') &&
-    typeof pool['options'] === 'object'
+    typeof pool['options'] === 'object' &&
+    pool['options'] !== null
   )
 }
 
+/** How many connections the pool may have. It takes what an environment variable holds, too. */
+export function maxSizeOf({ options: { max = DEFAULT_MAX_SIZE } }: PgPool): number {
+  return Number(max)
+}
+
 /** Its clients are its own affair: they are asked for when they are wanted, and given back at once. */
-function poolOptionsFor({ options }: PgPool): PoolOptions {
-  const { max, connectionTimeoutMillis: timeout } = options
+function poolOptionsFor(pool: PgPool): PoolOptions {
+  const { connectionTimeoutMillis: timeout } = pool.options
   return {
     ...NO_POOLING,
-    // It takes what an environment variable holds, too.
-    ...(max === undefined ? {} : { maxSize: Number(max) }),
+    maxSize: maxSizeOf(pool),
     ...(timeout === undefined || timeout === 0 ? {} : { timeout: `${timeout}ms` }),
     // These, too, are for the pool to say.
     connectTimeout: 0,
@@ -234,6 +239,8 @@ function poolOptionsFor({ options }: PgPool): PoolOptions {
 
 function isPlainObject(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
+  // A client of Prisma looks like one but for this.
+  if (Object.prototype.toString.call(value) !== '[object Object]') return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -151,12 +151,20 @@ export interface PgPool {
   readonly totalCount: number
   readonly idleCount: number
   readonly waitingCount: number
-  readonly options: { readonly max?: number; readonly connectionTimeoutMillis?: number | undefined }
+  readonly options: {
+    readonly max?: number
+    readonly connectionTimeoutMillis?: number | undefined
+    readonly binary?: boolean | undefined
+  }
+  /** The class of its clients. */
+  readonly Client?: { readonly prototype: object }
+  /** Whether its owner has ended it. */
+  readonly ending?: boolean
   connect(): Promise<Client & { readonly release: (error?: Error | boolean) => void }>
   query(text: string): Promise<unknown>
   end(): Promise<void>
   on(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'remove', listener: () => void): unknown
 }
 
 /** How transactions hold connections, and what an error inside them means. */
@@ -293,13 +301,24 @@ const NO_TRANSACTIONS: TransactionSettings = {
 }
 
 function pgPoolOf(options: RealPoolOptions): PgPool | undefined {
-  if (!isPgPool(options.pool)) return undefined
+  const { pool } = options
+  if (!isPgPool(pool)) return undefined
   const misplaced = CONNECTION_KEYS.filter((key) => options[key] !== undefined)
-  if (misplaced.length === 0) return options.pool
-  const names = misplaced.map((key) => `\`${key}\``).join(', ')
-  throw new OptionsError(
-    `${names} beside a pg.Pool would have no effect: the pool has its own. Leave it out, or give it to the pool.`,
-  )
+  if (misplaced.length > 0) {
+    const names = misplaced.map((key) => `\`${key}\``).join(', ')
+    throw new OptionsError(
+      `${names} beside a pg.Pool would have no effect: the pool has its own. Leave it out, or give it to the pool.`,
+    )
+  }
+  if (pool.options.binary === true) {
+    throw new OptionsError(
+      'the pg.Pool has `binary: true`, by which node-postgres corrupts values: leave it out',
+    )
+  }
+  if (pool.Client !== undefined && !('getTransactionStatus' in pool.Client.prototype)) {
+    throw new OptionsError('the pg.Pool comes from a copy of `pg` that is too old: 8.23.1 or newer is needed')
+  }
+  return pool
 }
 
 function zeroIsNever(durationMs: number): number {

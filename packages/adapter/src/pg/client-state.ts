@@ -28,9 +28,12 @@ function privateOf(client: Client): PrivateClient {
   return client as unknown as PrivateClient
 }
 
-/** Whether the client speaks the protocol itself; one of `pg-native` leaves that to libpq. */
-export function hasProtocol(client: Client): boolean {
-  return (privateOf(client) as Partial<PrivateClient>).connection !== undefined
+/** Whether the client has what is read here: one of `pg-native` has not, nor has one of an older node-postgres. */
+export function isReadable(client: Client): boolean {
+  const { connection, _sentQueryQueue, getTransactionStatus } = privateOf(client) as Partial<PrivateClient>
+  return (
+    connection !== undefined && Array.isArray(_sentQueryQueue) && typeof getTransactionStatus === 'function'
+  )
 }
 
 /** The socket, which TLS replaces while connecting: always to be asked anew. */

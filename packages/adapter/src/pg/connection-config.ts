@@ -34,7 +34,12 @@ export function resolveConnection(
 function configOfPool(pool: PgPool, schema: string | undefined): ConnectionConfig {
   const options = pool.options as ConnectionOptions
   try {
-    return merge(Object.fromEntries(CONNECTION_KEYS.map((key) => [key, options[key]])), schema)
+    const fields = Object.fromEntries(CONNECTION_KEYS.map((key) => [key, options[key]])) as ConnectionOptions
+    const { connectionString, ...rest } = fields
+    if (connectionString === undefined) return merge(rest, schema)
+    // To node-postgres the URL wins over what stands beside it.
+    const { schema: urlSchema, ...fromUrl } = parseUrl(connectionString)
+    return merge({ ...rest, ...fromUrl }, schema ?? urlSchema)
   } catch {
     // node-postgres, which takes more than we do, may have made something of it all the same.
     return { client: {}, schema, target: "the server of the application's pg.Pool" }

@@ -19,7 +19,7 @@ import {
   transactionStatus,
 } from './client-state.js'
 import { isFatal, neverSent, noteUnprocessed, overrunError } from './statement-errors.js'
-import { beginsTransaction, changesSession, ReportedSettings } from './session-state.js'
+import { beginsTransaction, changesSession, READ_SETTINGS, ReportedSettings } from './session-state.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
 const SETTLE_MS = 1_000
@@ -36,7 +36,8 @@ export interface StatementLimit {
 export class PgConnection {
   readonly client: Client
   readonly #clock: Clock
-  readonly #limit: StatementLimit | undefined
+  /** For the statements of whoever has the connection. */
+  limit: StatementLimit | undefined
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
@@ -51,10 +52,9 @@ export class PgConnection {
   /** Whether commands went before it. */
   #hasPreamble = false
 
-  constructor(client: Client, clock: Clock, limit?: StatementLimit) {
+  constructor(client: Client, clock: Clock) {
     this.client = client
     this.#clock = clock
-    this.#limit = limit
     // For life: an 'error' that nobody listens to ends the process, and a dying client emits several.
     client.on('error', (error: Error) => this.#lose(error))
     this.#ended = new Promise((resolve) => {
@@ -155,8 +155,8 @@ export class PgConnection {
 
   /** Ends a statement that takes too long: cancels it, and closes the connection if that does not help in time. */
   #watch(): Overrun | undefined {
-    if (this.#limit === undefined) return undefined
-    const { ms, cancel } = this.#limit
+    if (this.limit === undefined) return undefined
+    const { ms, cancel } = this.limit
     const overrun = { ms, hasPassed: false, end: () => timer.cancel() }
     let timer = this.#clock.setTimer(
       ms,
@@ -207,6 +207,14 @@ export class PgConnection {
   /** Whether a borrower may have left something in the session that the next one would meet. */
   get isChanged(): boolean {
     return this.#isChanged || !this.#settings.areInitial
+  }
+
+  /** Learns of a session that others began what the server had told them. */
+  async adopt(): Promise<void> {
+    const { rows } = await this.query({ text: READ_SETTINGS, rowMode: 'array' })
+    for (const [name, value] of rows as [string, string | null][]) {
+      if (value !== null) this.#settings.report(name, value)
+    }
   }
 
   /** Makes the session as it was when it began (PostgreSQL manual, DISCARD ALL). */

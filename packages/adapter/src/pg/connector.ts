@@ -2,7 +2,7 @@
  * Makes connections to PostgreSQL for the pool. The only file that imports `pg` at run time.
  */
 import { setMaxListeners } from 'node:events'
-import pg, { type Client } from 'pg'
+import pg from 'pg'
 import type { ConnectionHooks } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
@@ -10,7 +10,7 @@ import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
 import { explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig } from './connection-config.js'
-import { PgConnection } from './connection.js'
+import { PgConnection, type StatementLimit } from './connection.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
   /** How long an attempt to connect, a check or a hook may take. */
@@ -39,7 +39,8 @@ export class PgConnector implements Connector<PgConnection> {
     const { client: config } = this.#config
     // Whoever brings a stream of his own looks after it.
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
-    const connection = this.wrap(client)
+    const connection = new PgConnection(client, this.#clock)
+    connection.limit = this.statementLimit
     const giveUp = (error: Error): void => void socketOf(client).destroy(error)
     const onAbort = (): void => giveUp(new Error('the pool was closed'))
     // As many as are opened at the same time.
@@ -67,10 +68,9 @@ export class PgConnector implements Connector<PgConnection> {
     return connection
   }
 
-  protected wrap(client: Client): PgConnection {
+  protected get statementLimit(): StatementLimit | undefined {
     const { queryTimeoutMs: ms } = this.#options
-    const limit = { ms, cancel: (connection: PgConnection) => this.cancel(connection) }
-    return new PgConnection(client, this.#clock, ms === Infinity ? undefined : limit)
+    return ms === Infinity ? undefined : { ms, cancel: (connection) => this.cancel(connection) }
   }
 
   async close(connection: PgConnection, _reason: CloseReason): Promise<void> {

@@ -2,7 +2,7 @@
  * Where the adapter gets its connections from, whatever stands behind it: a pool of our own, or one of the
  * user's. Prisma's clients come and go, so a lender can be suspended and opened again.
  */
-import { parseSizes } from '../option-schema.js'
+import { maxSizeOf, parseSizes, type Sizes } from '../option-schema.js'
 import type { PgPool, ResolvedOptions } from '../options.js'
 import { OptionsError } from '../pool/errors.js'
 import { watchLoans, warnsOfUnreleased } from '../observe/loans.js'
@@ -11,11 +11,12 @@ import type { Lease } from '../pool/lease.js'
 import { Pool } from '../pool/pool.js'
 import { Counters, type PoolStats } from '../pool/stats.js'
 import { tell } from '../pool/tell.js'
-import type { AcquireOptions, CloseOptions, PoolSettings } from '../pool/types.js'
+import type { AcquireOptions, CloseOptions } from '../pool/types.js'
 import type { ConnectionConfig } from './connection-config.js'
 import type { PgConnection } from './connection.js'
 import { PgConnector } from './connector.js'
 import { PgPoolConnector } from './pg-pool-connector.js'
+import { type PgPoolWatcher, watchersOf } from './pg-pool-watch.js'
 
 /** How long an idle connection of a `pg.Pool` may take to answer a check. */
 const CHECK_MS = 5_000
@@ -63,7 +64,8 @@ export function makeLender(
 class PoolLender implements Lender {
   readonly #counters = new Counters()
   readonly #pool: Pool<PgConnection>
-  #sizes: Pick<PoolSettings, 'minSize' | 'maxSize' | 'maxIdleCount'>
+  readonly #onPoolError: ((error: Error) => void) | undefined
+  #sizes: Sizes
 
   constructor(options: ResolvedOptions, connector: PgConnector, clock: Clock, onGaveUp = () => {}) {
     const { pool, leakDetectionThreshold, onPoolError, onConnectionError } = options
@@ -74,6 +76,7 @@ class PoolLender implements Lender {
       onLeak: () => this.#counters.leaksDetected++,
     }
     this.#sizes = pool
+    this.#onPoolError = onPoolError
     this.#pool = new Pool(connector, pool, clock, {
       counters: this.#counters,
       onGaveUp,
@@ -103,8 +106,7 @@ class PoolLender implements Lender {
   }
 
   resize(sizes: SizeChange): void {
-    const { maxIdleCount } = this.#sizes
-    this.#sizes = parseSizes(sizes, { ...this.#sizes, maxIdleCount })
+    this.#sizes = parseSizes(sizes, this.#sizes)
     this.#pool.resize(this.#sizes)
   }
 
@@ -115,6 +117,12 @@ class PoolLender implements Lender {
   suspend(): Promise<void> {
     // Whoever disconnects with work under way has five seconds; then even a server that is gone holds nobody.
     return this.#pool.suspend({ force: true })
+  }
+
+  /** A connection is lost that was idle, but not in our own keeping. */
+  onIdleLost(error: Error): void {
+    this.#counters.connectionsLost++
+    tell(() => this.#onPoolError?.(error))
   }
 
   getStats(): PoolStats {
@@ -128,38 +136,45 @@ class PoolLender implements Lender {
   }
 }
 
-/** Pools whose idle connections somebody listens to, lest the loss of one end the process. */
-const guarded = new WeakSet<PgPool>()
-
 /** Lends what a `pg.Pool` of the user's lends us. How many connections there are, and which, is its affair. */
-class PgPoolLender extends PoolLender {
+class PgPoolLender extends PoolLender implements PgPoolWatcher {
   readonly #pgPool: PgPool
-  readonly #onPoolError: ((error: Error) => void) | undefined
-  #isOpen = false
+  readonly #watchers: Set<PgPoolWatcher>
+  #maxSize: number
 
   constructor(pgPool: PgPool, options: ResolvedOptions, connector: PgPoolConnector, clock: Clock) {
     super(options, connector, clock)
     this.#pgPool = pgPool
-    const { onPoolError } = options
-    this.#onPoolError = onPoolError && ((error) => tell(() => onPoolError(error)))
-    if (!guarded.has(pgPool)) pgPool.on('error', () => {})
-    guarded.add(pgPool)
+    this.#watchers = watchersOf(pgPool)
+    this.#maxSize = options.pool.maxSize
   }
 
   override open(): void {
     super.open()
-    if (!this.#isOpen && this.#onPoolError !== undefined) this.#pgPool.on('error', this.#onPoolError)
-    this.#isOpen = true
+    this.#watchers.add(this)
+  }
+
+  override acquire(options?: AcquireOptions): Promise<Lease<PgConnection>> {
+    if (this.#pgPool.ending === true) this.onEnded()
+    const maxSize = maxSizeOf(this.#pgPool)
+    // Its owner may change it at any time.
+    if (maxSize !== this.#maxSize) super.resize({ maxSize })
+    this.#maxSize = maxSize
+    return super.acquire(options)
   }
 
   override close(options?: CloseOptions): Promise<void> {
-    this.#stopListening()
+    this.#watchers.delete(this)
     return super.close(options)
   }
 
   override suspend(): Promise<void> {
-    this.#stopListening()
+    this.#watchers.delete(this)
     return super.suspend()
+  }
+
+  onEnded(): void {
+    void this.close()
   }
 
   override async check(): Promise<void> {
@@ -185,17 +200,17 @@ class PgPoolLender extends PoolLender {
 
   override getStats(): PoolStats {
     const { totalCount: poolSize, idleCount: poolAvailable } = this.#pgPool
-    return Object.freeze({ ...super.getStats(), poolSize, poolAvailable })
+    return Object.freeze({
+      ...super.getStats(),
+      poolMax: maxSizeOf(this.#pgPool),
+      poolSize,
+      poolAvailable,
+    })
   }
 
   /** Does something with every connection that is idle in the pool. */
   async #withIdle(work: (lease: Lease<PgConnection>) => Promise<void>): Promise<void> {
     const leases = Array.from({ length: this.#pgPool.idleCount }, () => this.acquire())
     await Promise.all(leases.map(async (lease) => work(await lease)))
-  }
-
-  #stopListening(): void {
-    if (this.#onPoolError !== undefined) this.#pgPool.removeListener('error', this.#onPoolError)
-    this.#isOpen = false
   }
 }

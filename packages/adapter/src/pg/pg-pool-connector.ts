@@ -4,50 +4,60 @@
  */
 import type { Client } from 'pg'
 import type { PgPool } from '../options.js'
+import { UNREAD_AFTER_MS } from '../pool/circulation.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason } from '../pool/types.js'
-import { hasProtocol } from './client-state.js'
+import { isReadable } from './client-state.js'
 import type { ConnectionConfig } from './connection-config.js'
-import type { PgConnection } from './connection.js'
+import { PgConnection } from './connection.js'
 import { type ConnectorOptions, PgConnector } from './connector.js'
+import { tellLost } from './pg-pool-watch.js'
 
 type Limits = Pick<ConnectorOptions, 'limitMs' | 'queryTimeoutMs'>
 type PoolClient = Awaited<ReturnType<PgPool['connect']>>
 
 const DONE = Promise.resolve()
 
+/** How many clients of the pool may turn out to be of no use before the caller hears of it. */
+const MOST_ATTEMPTS = 3
+
 /** Reasons that lie with us, not with the connection: the pool can go on with it. */
 const STILL_FIT: ReadonlySet<CloseReason> = new Set(['surplus', 'poolClosed'])
 
+/** A client's listeners are added once, however often it is borrowed, and by however many adapters. */
+const connections = new WeakMap<Client, PgConnection>()
+
+/** When each was given back. */
+const restingSince = new WeakMap<PgConnection, number>()
+
 export class PgPoolConnector extends PgConnector {
   readonly #pool: PgPool
-  /** A client's listeners are added once, however often it is borrowed. */
-  readonly #connections = new WeakMap<Client, PgConnection>()
+  readonly #clock: Clock
   readonly #releases = new WeakMap<PgConnection, PoolClient['release']>()
 
   constructor(pool: PgPool, config: ConnectionConfig, limits: Limits, clock: Clock) {
     super(config, { ...limits, configure: undefined, reset: undefined, check: undefined }, clock)
     this.#pool = pool
+    this.#clock = clock
   }
 
   /** The pool has limits of its own for how long this may take. */
   override async open(signal: AbortSignal): Promise<PgConnection> {
-    const client = await this.#pool.connect()
-    if (signal.aborted) {
-      client.release()
+    for (let attempt = 1; ; attempt++) {
+      const connection = this.#take(await this.#pool.connect())
+      try {
+        await this.#prepare(connection)
+      } catch (error) {
+        // It may have died while it was idle, which the pool had not heard yet.
+        tellLost(this.#pool, error as Error)
+        await this.#giveUp(connection, 'unfit')
+        if (attempt === MOST_ATTEMPTS) throw error
+        continue
+      }
+      if (!signal.aborted) return connection
+      await this.close(connection, 'poolClosed')
       throw new Error('the pool was closed')
     }
-    if (!hasProtocol(client)) {
-      client.release()
-      throw new Error('the pg.Pool has native clients (pg-native), which cannot be used here')
-    }
-    const connection = this.#connectionOf(client)
-    // The function itself: the client gets a new one each time the pool lends it.
-    this.#releases.set(connection, client.release)
-    // A listener of the pool's `connect` event may have sent something, which none waits for.
-    if (connection.isBusy) await connection.becomesReady()
-    connection.markClean()
-    return connection
   }
 
   /** Gives the connection back. Does so before it returns where nothing must be done about it. */
@@ -63,23 +73,42 @@ export class PgPoolConnector extends PgConnector {
     this.#giveBack(connection, new Error('the connection was closed by force'))
   }
 
-  // Whether idle connections keep the process alive is for the pool to say (`allowExitOnIdle`).
-  override hold(): void {}
-  override rest(): void {}
-
   /** What the pool's owner has set up in the session would go, too: the pool makes a new one instead. */
   // eslint-disable-next-line @typescript-eslint/require-await -- a failure must be a rejection
   protected override async discardSession(): Promise<void> {
     throw new Error('the session was changed')
   }
 
-  #connectionOf(client: Client): PgConnection {
-    let connection = this.#connections.get(client)
-    if (connection === undefined) {
-      connection = this.wrap(client)
-      this.#connections.set(client, connection)
+  #take(client: PoolClient): PgConnection {
+    if (!isReadable(client)) {
+      client.release()
+      throw new Error(
+        'the clients of the pg.Pool cannot be used here: they must be those of node-postgres 8.23.1 or newer, ' +
+          'and not of pg-native',
+      )
     }
+    const connection = connections.get(client) ?? new PgConnection(client, this.#clock)
+    connections.set(client, connection)
+    connection.limit = this.statementLimit
+    // The function itself: the client gets a new one each time the pool lends it.
+    this.#releases.set(connection, client.release)
     return connection
+  }
+
+  /** Makes of a client that others had what a borrower may expect. */
+  async #prepare(connection: PgConnection): Promise<void> {
+    const idleSince = restingSince.get(connection)
+    // Its end may lie unread in our own socket.
+    if (this.#clock.now() - (idleSince ?? -Infinity) >= UNREAD_AFTER_MS) await this.#clock.turn()
+    // A listener of the pool's `connect` event may be setting the session up, by one statement after another.
+    while (connection.isBusy && !connection.isBroken) {
+      await connection.becomesReady()
+      await this.#clock.turn()
+    }
+    if (connection.isInTransaction) await connection.endWork()
+    if (idleSince === undefined) await connection.adopt()
+    connection.markClean()
+    if (connection.condition !== 'clean') throw connection.lostBy ?? new Error('the client was not ready')
   }
 
   async #mend(connection: PgConnection): Promise<void> {
@@ -102,6 +131,7 @@ export class PgPoolConnector extends PgConnector {
     if (release === undefined) return
     this.#releases.delete(connection)
     connection.onLost = undefined
+    restingSince.set(connection, this.#clock.now())
     release(error)
   }
 }

@@ -28,6 +28,15 @@ export function changesSession(tag: string, text: string): boolean {
   return tag.startsWith('CREATE') && CREATE_TEMPORARY.test(text)
 }
 
+/**
+ * The settings that the server reports and a session can change, as they are; the form of dates becomes the one
+ * that can be read, here as in node-postgres itself.
+ */
+export const READ_SETTINGS = `SELECT name, CASE name WHEN 'DateStyle' THEN set_config(name, 'ISO', false)
+  ELSE current_setting(name, true) END FROM unnest(ARRAY['application_name', 'client_encoding', 'DateStyle',
+  'default_transaction_read_only', 'IntervalStyle', 'is_superuser', 'scram_iterations', 'search_path',
+  'session_authorization', 'standard_conforming_strings', 'TimeZone']) AS name`
+
 /** Begins a transaction that stays open. */
 export function beginsTransaction(tag: string): boolean {
   return tag === 'BEGIN' || tag === 'START TRANSACTION'

@@ -1,7 +1,8 @@
+// `transaction.autosave: 'always'`: an error that is caught leaves the transaction as it was before.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
-import { createWorld, errorOf, knownErrorOf, statesOf, type World } from './support.js'
+import { createWorld, errorOf, expectAtRest, knownErrorOf, type World } from './support.js'
 
 let world: World
 let adapter: RealPoolAdapter
@@ -17,8 +18,8 @@ afterAll(() => world.close())
 beforeEach(() => world.empty())
 
 afterEach(async () => {
-  expect(adapter.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1, returnsBad: 0 })
-  expect(await statesOf(world)).toEqual(['idle'])
+  await expectAtRest(world, adapter, 1)
+  expect(adapter.pool.getStats().returnsBad).toBe(0)
 })
 
 const user = (name: string) => ({ email: `${name}@example.com` })

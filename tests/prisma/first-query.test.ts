@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
-import { createWorld, errorOf, gate, knownErrorOf, statesOf, type World } from './support.js'
+import { createWorld, errorOf, expectAtRest, gate, knownErrorOf, statesOf, type World } from './support.js'
 
 let world: World
 let adapter: RealPoolAdapter
@@ -27,7 +27,7 @@ test('what comes before the first statement holds no connection', async () => {
   })
   // The only connection serves others meanwhile.
   expect(await prisma.user.count()).toBe(0)
-  expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1 })
+  await expectAtRest(world, adapter, 1)
   begun.open()
   expect(await transaction).toBe(0)
 })
@@ -38,7 +38,7 @@ test('from the first statement to the end it does', async () => {
     expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 0 })
     expect(await statesOf(world)).toEqual(['idle in transaction'])
   })
-  expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1 })
+  await expectAtRest(world, adapter, 1)
   expect(await prisma.log.count()).toBe(1)
 })
 
@@ -50,16 +50,13 @@ test('a timeout while the first statement waits for a connection gives the place
   expect(error.message).toMatch(/closed|expired|timeout/i)
   await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(0))
   await lease.release()
-  expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1 })
-  expect(await statesOf(world)).toEqual(['idle'])
+  await expectAtRest(world, adapter, 1)
 })
 
 test('the failure to get a connection is told by the statement that wanted it, and nothing is saved', async () => {
   const opened = world.open({ maxSize: 1, timeout: '100ms' }, { transaction: { acquire: 'first-query' } })
-  const lease = await opened.adapter.pool.acquire().catch(async () => {
-    await opened.adapter.pool.open({ wait: true })
-    return opened.adapter.pool.acquire()
-  })
+  await opened.adapter.pool.open({ wait: true })
+  const lease = await opened.adapter.pool.acquire()
   expect(await knownErrorOf(opened.prisma.$transaction((tx) => tx.user.count()))).toMatchObject({
     code: 'P2037',
   })

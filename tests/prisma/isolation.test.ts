@@ -2,7 +2,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
-import { collectWarnings, createWorld, errorOf, gate, knownErrorOf, statesOf, type World } from './support.js'
+import {
+  collectWarnings,
+  createWorld,
+  errorOf,
+  expectAtRest,
+  gate,
+  knownErrorOf,
+  type World,
+} from './support.js'
 
 let world: World
 let adapter: RealPoolAdapter
@@ -23,8 +31,7 @@ afterAll(async () => {
 beforeEach(() => world.empty())
 
 afterEach(async () => {
-  expect(adapter.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2, requestsWaiting: 0 })
-  expect(await statesOf(world)).toEqual(['idle', 'idle'])
+  await expectAtRest(world, adapter, 2)
   expect(watch.warnings).toEqual([])
 })
 

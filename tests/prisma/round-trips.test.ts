@@ -1,6 +1,6 @@
 // What a transaction costs on the way to the server, counted on the wire.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import type { OtherOptions } from '../support/backends.js'
 import { WireTap } from '../support/wire-tap.js'
 import { createWorld, errorOf, type Opened, type World } from './support.js'
 
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 beforeEach(() => world.empty())
 
-async function open(options: RealPoolAdapterOptions = {}): Promise<Opened> {
+async function open(options: OtherOptions = {}): Promise<Opened> {
   const opened = world.open({ minSize: 1, maxSize: 1 }, { connectionString: tappedUrl, ...options })
   await opened.adapter.pool.open({ wait: true })
   await opened.prisma.$connect()

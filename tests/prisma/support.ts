@@ -1,10 +1,13 @@
 // A fresh database with the tests' tables, made by the adapter itself, and clients on it over small pools.
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type PoolOptions, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { expect } from '@jest/globals'
+import { type PoolOptions, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { Prisma, PrismaClient } from '../generated/prisma/client.js'
 import { errorOf, statesOf as statesIn, SUBJECT } from '../integration/support.js'
+import { BACKEND, backendFor, type BackendName, type OtherOptions } from '../support/backends.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
 
 export { collectWarnings, errorOf, SUBJECT } from '../integration/support.js'
 
@@ -19,12 +22,14 @@ export interface Opened {
 
 export interface World {
   readonly database: TestDatabase
-  /** An adapter over a pool of its own, and a client on it. */
-  open(pool?: PoolOptions, options?: RealPoolAdapterOptions): Opened
+  /** An adapter over a pool of its own, and a client on it; over the backend of the run unless one is named. */
+  open(pool?: PoolOptions, options?: OtherOptions, backend?: BackendName): Opened
   /** One more client on an adapter. */
   share(adapter: RealPoolAdapter): PrismaClient
   /** Empties every table, and lets their ids begin anew. */
   empty(): Promise<void>
+  /** Disconnects every client, and ends the pools that are the application's own. */
+  disconnect(): Promise<void>
   /** Disconnects every client and drops the database. */
   close(): Promise<void>
 }
@@ -39,28 +44,31 @@ export async function createWorld(settings?: string, serverUrl?: string): Promis
   if (settings !== undefined) await database.query(settings.replaceAll('%', database.name))
   await migrate(database)
   const clients: PrismaClient[] = []
+  const ends: (() => Promise<void>)[] = []
   const share = (adapter: RealPoolAdapter): PrismaClient => {
     const prisma = new PrismaClient({ adapter })
     clients.push(prisma)
     return prisma
   }
+  const disconnect = async () => {
+    await Promise.all(clients.splice(0).map((prisma) => prisma.$disconnect()))
+    await Promise.all(ends.splice(0).map((end) => end()))
+  }
   return {
     database,
-    open(pool = {}, options = {}) {
-      const adapter = new RealPoolAdapter({
-        connectionString: database.url,
-        application_name: SUBJECT,
-        pool,
-        ...options,
-      })
+    open(pool = {}, options = {}, name = BACKEND) {
+      const backend = backendFor(name, database.url, pool, { application_name: SUBJECT, ...options })
+      ends.push(() => backend.end())
+      const adapter = new RealPoolAdapter(backend.options)
       return { adapter, prisma: share(adapter) }
     },
     share,
     async empty() {
       await database.query(`TRUNCATE ${TABLES} RESTART IDENTITY`)
     },
+    disconnect,
     async close() {
-      await Promise.all(clients.map((prisma) => prisma.$disconnect()))
+      await disconnect()
       await database.drop()
     },
   }
@@ -84,6 +92,51 @@ export async function pidOf(client: Pick<PrismaClient, '$queryRaw'>): Promise<nu
 /** The states of the subject's connections, as the server sees them. */
 export function statesOf({ database }: World): Promise<(string | null)[]> {
   return statesIn(database)
+}
+
+/** Uses so many connections at the same time, so that a pool that opens them as they are wanted has them. */
+export async function warmUp(prisma: PrismaClient, connections: number): Promise<void> {
+  const all = gate()
+  let inside = 0
+  const transaction = () =>
+    prisma.$transaction(() => {
+      if (++inside === connections) all.open()
+      return all.opened
+    })
+  await Promise.all(Array.from({ length: connections }, transaction))
+}
+
+/** Holds a connection, in a transaction that the server has begun, for as long as the gate is shut. */
+export function hold(prisma: PrismaClient, until: { readonly opened: Promise<void> }): Promise<void> {
+  return prisma.$transaction(async (tx) => {
+    await tx.user.count()
+    await until.opened
+  })
+}
+
+/**
+ * Nobody holds a connection, by our own numbers and by what the server says. At once, because the caller has
+ * just been answered; only a connection that is not kept takes a moment to close.
+ *
+ * @param size - How many connections the pool has, where it keeps any and none was lost.
+ */
+export function expectAtRest(
+  { database }: World,
+  { pool }: RealPoolAdapter,
+  size: number,
+  backend = BACKEND,
+): Promise<void> {
+  const check = async () => {
+    const { poolSize, poolAvailable, requestsWaiting } = pool.getStats()
+    const sizes = { native: size, null: 0, 'pg-pool': Math.min(poolSize, size) }
+    expect({ poolSize, poolAvailable, requestsWaiting }).toEqual({
+      poolSize: sizes[backend],
+      poolAvailable: sizes[backend],
+      requestsWaiting: 0,
+    })
+    expect(await statesIn(database)).toEqual(Array(poolSize).fill('idle'))
+  }
+  return backend === 'null' ? eventually(check) : check()
 }
 
 /** The Prisma error that a promise rejects with; fails when it does not, or with another kind of error. */

@@ -3,7 +3,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
-import { createWorld, errorOf, gate, knownErrorOf, statesOf, type World } from './support.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  gate,
+  hold,
+  knownErrorOf,
+  statesOf,
+  type World,
+} from './support.js'
 
 let world: World
 let adapter: RealPoolAdapter
@@ -23,10 +32,7 @@ async function logged(): Promise<unknown[]> {
 }
 
 async function expectWholeAgain(): Promise<void> {
-  await eventually(() =>
-    expect(adapter.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1, requestsWaiting: 0 }),
-  )
-  expect(await statesOf(world)).toEqual(['idle'])
+  await eventually(() => expectAtRest(world, adapter, 1))
   expect(await prisma.log.count()).toBe(0)
 }
 
@@ -86,7 +92,7 @@ describe('after its timeout', () => {
     )
     // It gave its connection back long before the lock is free.
     expect((await prisma.log.findFirstOrThrow()).text).toBe('locked')
-    expect(await statesOf(world)).toEqual(['idle'])
+    await expectAtRest(world, adapter, 1)
     inside.open()
     await holder
     expect(await logged()).toEqual([{ text: 'held' }])
@@ -144,8 +150,8 @@ describe('after its end', () => {
 describe('maxWait', () => {
   test('a transaction that gets no connection in time fails, and leaves no lease when it gets one later', async () => {
     const inside = gate()
-    const holder = prisma.$transaction(() => inside.opened)
-    await eventually(() => expect(adapter.pool.getStats().poolAvailable).toBe(0))
+    const holder = hold(prisma, inside)
+    await eventually(async () => expect(await statesOf(world)).toEqual(['idle in transaction']))
     const error = await knownErrorOf(prisma.$transaction((tx) => tx.log.count(), { maxWait: 50 }))
     expect(error.code).toBe('P2028')
     // The request is still in the queue: Prisma cannot withdraw it.

@@ -7,9 +7,9 @@ import {
   collectWarnings,
   createWorld,
   errorOf,
+  expectAtRest,
   knownErrorOf,
   pidOf,
-  statesOf,
   type World,
 } from './support.js'
 
@@ -32,8 +32,7 @@ afterAll(async () => {
 beforeEach(() => world.empty())
 
 afterEach(async () => {
-  expect(adapter.pool.getStats()).toMatchObject({ poolSize: 2, poolAvailable: 2, requestsWaiting: 0 })
-  expect(await statesOf(world)).toEqual(['idle', 'idle'])
+  await expectAtRest(world, adapter, 2)
   expect(watch.warnings).toEqual([])
 })
 

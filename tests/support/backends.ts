@@ -1,0 +1,74 @@
+// The backends that an adapter can stand on, by name: the pool of our own, none, and a `pg.Pool` of the user's.
+// TEST_BACKEND chooses one of them for the whole run.
+import { test as jestTest } from '@jest/globals'
+import pg from 'pg'
+import type { PoolOptions, RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { parseDuration } from '../../packages/adapter/src/option-schema.js'
+import { NO_POOLING } from '../integration/support.js'
+
+const NAMES = ['native', 'null', 'pg-pool'] as const
+
+export type BackendName = (typeof NAMES)[number]
+
+function chosen(): BackendName | undefined {
+  const name = process.env.TEST_BACKEND
+  if (name === undefined || name === '') return undefined
+  const known = NAMES.find((each) => each === name)
+  if (known === undefined)
+    throw new Error(`TEST_BACKEND is '${name}', and must be one of ${NAMES.join(', ')}.`)
+  return known
+}
+
+/** Those that a test of all of them runs over. */
+export const BACKENDS: readonly BackendName[] = chosen() === undefined ? NAMES : [chosen()!]
+
+/** The one that every other test runs over. */
+export const BACKEND: BackendName = chosen() ?? 'native'
+
+/** `test`, except on backends that have no such behaviour: there it is skipped, with the reason in its name. */
+export function testUnless(reasons: Partial<Record<BackendName, string>>) {
+  const reason = reasons[BACKEND]
+  return (name: string, body: () => Promise<void>): void => {
+    if (reason === undefined) jestTest(name, body)
+    else jestTest.skip(`${name} (not over ${BACKEND}, which ${reason})`, body)
+  }
+}
+
+/** Options of an adapter, all but the pool. A URL among them wins, such as one by way of a proxy. */
+export type OtherOptions = Omit<RealPoolAdapterOptions, 'pool'>
+
+export interface Backend {
+  readonly options: RealPoolAdapterOptions
+  /** What the application does with its own pool at its end. */
+  end(): Promise<void>
+}
+
+/** What makes an adapter stand on that backend, with as much of the pool's options as it has. */
+export function backendFor(
+  name: BackendName,
+  connectionString: string,
+  pool: PoolOptions,
+  options: OtherOptions,
+): Backend {
+  switch (name) {
+    case 'native':
+      return { options: { connectionString, pool, ...options }, end: () => Promise.resolve() }
+    case 'null': {
+      const nullPool = { ...pool, ...NO_POOLING }
+      return { options: { connectionString, pool: nullPool, ...options }, end: () => Promise.resolve() }
+    }
+    case 'pg-pool': {
+      const { maxSize: max = 10, timeout = '30s' } = pool
+      const { schema, onPoolError, onConnectionError, queryTimeout, transaction, ...connection } = options
+      const pgPool = new pg.Pool({
+        connectionString,
+        ...(connection as pg.ClientConfig),
+        max,
+        connectionTimeoutMillis: parseDuration('timeout', timeout),
+        idleTimeoutMillis: 0,
+      })
+      const others = { schema, onPoolError, onConnectionError, queryTimeout, transaction }
+      return { options: { pool: pgPool, ...others }, end: () => pgPool.end() }
+    }
+  }
+}

@@ -1,49 +1,11 @@
 // Holds psycopg-parity.md to its word: every test that it names exists, and it leaves none of upstream's out.
-import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
 import { expect, test } from '@jest/globals'
+import { parityRows, problemsOf, readPage } from '../support/parity.js'
 
-const TESTS = path.join(__dirname, '..')
-const DOCUMENT = readFileSync(path.join(TESTS, 'psycopg-parity.md'), 'utf8')
+const DOCUMENT = readPage('psycopg-parity.md')
 
-interface Row {
-  readonly upstream: string
-  readonly file: string
-  readonly ours: readonly string[]
-  readonly how: string
-}
-
-/** The rows of every table, each with the upstream file that the heading above it names. */
-function parseRows(): Row[] {
-  let file = ''
-  const rows: Row[] = []
-  for (const line of DOCUMENT.split('\n')) {
-    if (line.startsWith('## ')) file = line.slice(3)
-    if (!line.startsWith('| `')) continue
-    const [upstream = '', , ours = '', how = '', ...rest] = line.slice(2, -2).split(' | ')
-    expect(rest).toEqual([])
-    rows.push({ file, upstream, ours: ours === '–' ? [] : ours.split('<br>'), how })
-  }
-  return rows
-}
-
-const rows = parseRows()
+const rows = parityRows(DOCUMENT)
 const counted = rows.filter(({ file }) => file.startsWith('test_'))
-
-/** The titles of a file's tests and groups, as they are written: with %s and the like unfilled. */
-function hasTitle(source: string, title: string): boolean {
-  return source.includes(`'${title}',`) || source.includes(`"${title}",`)
-}
-
-/** What is wrong with `file`: name; a name may go through groups, `group › test`. */
-function problemsOf(ours: string): string[] {
-  const [, file = '', name = ''] = /^`([^`]+\.test\.ts)`: (.+)$/.exec(ours) ?? []
-  const location = path.join(TESTS, file)
-  if (name === '' || !existsSync(location)) return [`no such file: ${ours}`]
-  const source = readFileSync(location, 'utf8')
-  const missing = name.split(' › ').filter((title) => !hasTitle(source, title))
-  return missing.map((title) => `no such test in ${file}: ${title}`)
-}
 
 test("all of upstream's tests are there, none twice", () => {
   const counts = new Map<string, number>()

@@ -1,5 +1,12 @@
-// `npm test [-- <jest arguments>]`: brings the checkout up to date, then runs the whole Jest suite.
+// `npm test [-- <jest arguments>]`: brings the checkout up to date, then runs the whole Jest suite, that of Prisma
+// over two backends (jest.backends.config.mjs).
 import { run, setup } from './toolchain.mjs'
 
 await setup()
-process.exit(await run(process.execPath, ['node_modules/jest/bin/jest.js', ...process.argv.slice(2)]))
+process.exit(
+  await run(process.execPath, [
+    'node_modules/jest/bin/jest.js',
+    '--config=jest.backends.config.mjs',
+    ...process.argv.slice(2),
+  ]),
+)

@@ -1,18 +1,20 @@
 // Limits of a transaction that the server keeps by itself, so that a process which is frozen holds no lock for ever.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
-import type { RealPoolAdapter, RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
-import { createWorld, errorOf, gate, knownErrorOf, statesOf, SUBJECT, type World } from './support.js'
+import { createWorld, errorOf, gate, knownErrorOf, statesOf, type World } from './support.js'
 
 const GUARDS = { transaction: { idleTimeout: '300ms', maxDuration: '20s' } } as const
 const NO_LIMIT = { timeout: 20_000 }
 
 let world: World
+let adapter: RealPoolAdapter
+let prisma: PrismaClient
 
 beforeAll(async () => {
   world = await createWorld()
+  ;({ adapter, prisma } = world.open({ minSize: 1, maxSize: 1 }, GUARDS))
 })
 
 afterAll(() => world.close())
@@ -33,115 +35,88 @@ async function knowsTransactionTimeout(): Promise<boolean> {
   return rows.length === 1
 }
 
-describe.each(['our pool', 'a pg.Pool'])('over %s', (kind) => {
-  const pgPools: pg.Pool[] = []
-  let adapter: RealPoolAdapter
-  let prisma: PrismaClient
+afterEach(async () => {
+  await eventually(async () =>
+    expect((await statesOf(world)).filter((state) => state !== 'idle')).toEqual([]),
+  )
+})
 
-  function open(options: RealPoolAdapterOptions): { adapter: RealPoolAdapter; prisma: PrismaClient } {
-    if (kind === 'our pool') return world.open({ minSize: 1, maxSize: 1 }, options)
-    const pool = new pg.Pool({ connectionString: world.database.url, application_name: SUBJECT, max: 1 })
-    pgPools.push(pool)
-    return world.open(undefined, {
-      ...options,
-      connectionString: undefined,
-      application_name: undefined,
-      pool,
-    })
-  }
+test('a transaction that does nothing is ended, its lock is free, and its next statement says why', async () => {
+  const locked = gate()
+  const freed = gate()
+  const transaction = prisma.$transaction(async (tx) => {
+    await tx.log.updateMany({ data: { text: 'held' } })
+    locked.open()
+    await freed.opened
+    await tx.log.updateMany({ data: { text: 'too late' } })
+  }, NO_LIMIT)
+  transaction.catch(() => {})
+  await locked.opened
+  // Waits for the lock, which nothing but the end of that session gives back.
+  await world.database.query(`UPDATE "Log" SET "text" = 'after' WHERE "text" = 'as it was'`)
+  freed.open()
+  const error = await knownErrorOf(transaction)
+  expect(error.code).toBe('P1017')
+  expect(JSON.stringify(error.meta) + error.message).toContain('idle-in-transaction timeout')
+  expect(await texts()).toEqual(['after'])
+  expect(await prisma.log.count()).toBe(1)
+})
 
-  beforeAll(() => {
-    ;({ adapter, prisma } = open(GUARDS))
-  })
+test('one that ends without another statement says that nothing was saved, and why', async () => {
+  const transaction = prisma.$transaction(async (tx) => {
+    await tx.log.updateMany({ data: { text: 'held' } })
+    await eventually(async () => expect(await statesOf(world)).not.toContain('idle in transaction'))
+  }, NO_LIMIT)
+  const error = await errorOf(transaction)
+  expect(error).toMatchObject({ code: 'P1017' })
+  expect(error.message).toMatch(
+    /lost before the COMMIT, so that nothing was saved: .*idle-in-transaction timeout/,
+  )
+  expect(await texts()).toEqual(['as it was'])
+})
 
-  afterEach(async () => {
-    await eventually(async () =>
-      expect((await statesOf(world)).filter((state) => state !== 'idle')).toEqual([]),
-    )
-  })
+test('one that takes too long is ended in the middle of a statement (PostgreSQL 17 and later)', async () => {
+  if (!(await knowsTransactionTimeout())) return
+  const { prisma: hurried } = world.open({ maxSize: 1 }, { transaction: { maxDuration: '300ms' } })
+  const error = await knownErrorOf(
+    hurried.$transaction(async (tx) => {
+      await tx.log.updateMany({ data: { text: 'undone' } })
+      await tx.$queryRaw`SELECT 1 AS n FROM pg_sleep(20)`
+    }, NO_LIMIT),
+  )
+  // Of a raw query Prisma keeps the code of the server.
+  expect(error.code).toBe('P2010')
+  expect(error.message).toMatch(/25P04.*transaction timeout/s)
+  await hurried.$disconnect()
+  expect(await texts()).toEqual(['as it was'])
+})
 
-  afterAll(async () => {
-    await prisma.$disconnect()
-    await Promise.all(pgPools.map((pool) => pool.end()))
-  })
-
-  test('a transaction that does nothing is ended, its lock is free, and its next statement says why', async () => {
-    const locked = gate()
-    const freed = gate()
-    const transaction = prisma.$transaction(async (tx) => {
-      await tx.log.updateMany({ data: { text: 'held' } })
-      locked.open()
-      await freed.opened
-      await tx.log.updateMany({ data: { text: 'too late' } })
-    }, NO_LIMIT)
-    transaction.catch(() => {})
-    await locked.opened
-    // Waits for the lock, which nothing but the end of that session gives back.
-    await world.database.query(`UPDATE "Log" SET "text" = 'after' WHERE "text" = 'as it was'`)
-    freed.open()
-    const error = await knownErrorOf(transaction)
-    expect(error.code).toBe('P1017')
-    expect(JSON.stringify(error.meta) + error.message).toContain('idle-in-transaction timeout')
-    expect(await texts()).toEqual(['after'])
-    expect(await prisma.log.count()).toBe(1)
-  })
-
-  test('one that ends without another statement says that nothing was saved, and why', async () => {
-    const transaction = prisma.$transaction(async (tx) => {
-      await tx.log.updateMany({ data: { text: 'held' } })
-      await eventually(async () => expect(await statesOf(world)).not.toContain('idle in transaction'))
-    }, NO_LIMIT)
-    const error = await errorOf(transaction)
-    expect(error).toMatchObject({ code: 'P1017' })
-    expect(error.message).toMatch(
-      /lost before the COMMIT, so that nothing was saved: .*idle-in-transaction timeout/,
-    )
-    expect(await texts()).toEqual(['as it was'])
-  })
-
-  test('one that takes too long is ended in the middle of a statement (PostgreSQL 17 and later)', async () => {
-    if (!(await knowsTransactionTimeout())) return
-    const { prisma: hurried } = open({ transaction: { maxDuration: '300ms' } })
-    const error = await knownErrorOf(
-      hurried.$transaction(async (tx) => {
-        await tx.log.updateMany({ data: { text: 'undone' } })
-        await tx.$queryRaw`SELECT 1 AS n FROM pg_sleep(20)`
-      }, NO_LIMIT),
-    )
-    // Of a raw query Prisma keeps the code of the server.
-    expect(error.code).toBe('P2010')
-    expect(error.message).toMatch(/25P04.*transaction timeout/s)
-    await hurried.$disconnect()
-    expect(await texts()).toEqual(['as it was'])
-  })
-
-  test('the limits are those of the transaction, at no round trip: the session keeps its own', async () => {
-    const limits = () => prisma.$queryRaw<Record<string, unknown>[]>`
+test('the limits are those of the transaction, at no round trip: the session keeps its own', async () => {
+  const limits = () => prisma.$queryRaw<Record<string, unknown>[]>`
+    SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
+           current_setting('transaction_timeout', true) AS duration`
+  const own = await limits()
+  const { returnsBad } = adapter.pool.getStats()
+  expect(own).toMatchObject([{ idle: '0' }])
+  const inside = await prisma.$transaction(
+    async (tx) => tx.$queryRaw`
       SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
-             current_setting('transaction_timeout', true) AS duration`
-    const own = await limits()
-    const { returnsBad } = adapter.pool.getStats()
-    expect(own).toMatchObject([{ idle: '0' }])
-    const inside = await prisma.$transaction(
-      async (tx) => tx.$queryRaw`
-        SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
-               current_setting('transaction_timeout', true) AS duration`,
-    )
-    const duration = (await knowsTransactionTimeout()) ? '20s' : null
-    expect(inside).toEqual([{ idle: '300ms', duration }])
-    expect(await limits()).toEqual(own)
-    // Nothing to discard is left: the session is clean as it comes back.
-    expect(adapter.pool.getStats().returnsBad).toBe(returnsBad)
-  })
+             current_setting('transaction_timeout', true) AS duration`,
+  )
+  const duration = (await knowsTransactionTimeout()) ? '20s' : null
+  expect(inside).toEqual([{ idle: '300ms', duration }])
+  expect(await limits()).toEqual(own)
+  // Nothing to discard is left: the session is clean as it comes back.
+  expect(adapter.pool.getStats().returnsBad).toBe(returnsBad)
+})
 
-  test('they are there again after the session was discarded', async () => {
-    await prisma.$executeRawUnsafe('SET work_mem TO 65536')
-    const [inside] = await prisma.$transaction(
-      (tx) => tx.$queryRaw<Record<string, unknown>[]>`
-        SELECT current_setting('idle_in_transaction_session_timeout') AS idle, current_setting('work_mem') AS mem`,
-    )
-    expect(inside).toEqual({ idle: '300ms', mem: '4MB' })
-  })
+test('they are there again after the session was discarded', async () => {
+  await prisma.$executeRawUnsafe('SET work_mem TO 65536')
+  const [inside] = await prisma.$transaction(
+    (tx) => tx.$queryRaw<Record<string, unknown>[]>`
+      SELECT current_setting('idle_in_transaction_session_timeout') AS idle, current_setting('work_mem') AS mem`,
+  )
+  expect(inside).toEqual({ idle: '300ms', mem: '4MB' })
 })
 
 test('a limit beyond what the server counts is refused', () => {

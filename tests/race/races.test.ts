@@ -6,6 +6,7 @@ import type { SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils
 import fc from 'fast-check'
 import { isOutcomeUnknown, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { collectWarnings, sql, SUBJECT } from '../integration/support.js'
+import { type Backend, backendFor, type BackendName, BACKENDS } from '../support/backends.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { SteppedWire } from './stepped-wire.js'
@@ -17,6 +18,7 @@ const numRuns = Number(RACE_RUNS)
 const RUN_MS = 20_000
 
 interface Plan {
+  readonly backend: BackendName
   readonly acquire: 'start' | 'first-query'
   readonly autosave: 'never' | 'always'
   /** What the transaction runs, one after the other or all at once. */
@@ -24,12 +26,13 @@ interface Plan {
   readonly isParallel: boolean
   readonly end: 'commit' | 'rollback'
   /** What others do to it meanwhile. */
-  readonly disturbances: readonly ('rollback' | 'commit' | 'dispose' | 'kill')[]
+  readonly disturbances: readonly ('rollback' | 'commit' | 'dispose' | 'kill' | 'cut')[]
   /** Who else wants the connection. */
   readonly rivals: readonly ('call' | 'transaction' | 'abandoned' | 'aborted')[]
 }
 
 const plan: fc.Arbitrary<Plan> = fc.record({
+  backend: fc.constantFrom(...BACKENDS.filter((name) => name !== 'null')),
   acquire: fc.constantFrom('start', 'first-query'),
   autosave: fc.constantFrom('never', 'always'),
   statements: fc.array(fc.constantFrom('insert', 'insert', 'insert', 'fail', 'savepoint', 'undo'), {
@@ -37,7 +40,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   }),
   isParallel: fc.boolean(),
   end: fc.constantFrom('commit', 'commit', 'rollback'),
-  disturbances: fc.array(fc.constantFrom('rollback', 'commit', 'dispose', 'kill'), { maxLength: 2 }),
+  disturbances: fc.array(fc.constantFrom('rollback', 'commit', 'dispose', 'kill', 'cut'), { maxLength: 2 }),
   rivals: fc.array(fc.constantFrom('call', 'transaction', 'abandoned', 'aborted'), { maxLength: 3 }),
 })
 
@@ -59,6 +62,8 @@ afterAll(async () => {
   await database.drop()
 })
 
+const DONE = Promise.resolve()
+
 type Outcome = 'done' | 'unknown' | Error
 
 /** Never rejects; so that no failure is unhandled, whoever looks at it when. */
@@ -71,6 +76,7 @@ function outcomeOf(promise: Promise<unknown>): Promise<Outcome> {
 
 class Race {
   readonly factory: RealPoolAdapter
+  readonly #backend: Backend
   readonly #plan: Plan
   readonly #scheduler: fc.Scheduler
   readonly #adapters: SqlDriverAdapter[] = []
@@ -86,21 +92,24 @@ class Race {
   constructor(plan: Plan, scheduler: fc.Scheduler) {
     this.#plan = plan
     this.#scheduler = scheduler
-    const { acquire, autosave } = plan
-    this.factory = new RealPoolAdapter({
-      connectionString: url,
-      application_name: SUBJECT,
-      pool: { minSize: 1, maxSize: 1, timeout: '15s' },
-      transaction: { acquire, autosave },
-    })
+    const { backend, acquire, autosave } = plan
+    this.#backend = backendFor(
+      backend,
+      url,
+      { minSize: 1, maxSize: 1, timeout: '15s' },
+      { application_name: SUBJECT, transaction: { acquire, autosave } },
+    )
+    this.factory = new RealPoolAdapter(this.#backend.options)
   }
 
   get mayFailAnyone(): boolean {
-    return this.#plan.disturbances.some((what) => what === 'dispose' || what === 'kill')
+    return this.#plan.disturbances.some((what) => what !== 'rollback' && what !== 'commit')
   }
 
-  get isDisposed(): boolean {
-    return this.#plan.disturbances.includes('dispose')
+  /** How many connections there must be afterwards, where that is ours to say. */
+  get size(): number | undefined {
+    if (this.#plan.backend !== 'native') return undefined
+    return this.#plan.disturbances.includes('dispose') ? 0 : 1
   }
 
   async run(): Promise<void> {
@@ -124,6 +133,7 @@ class Race {
 
   async end(): Promise<void> {
     await Promise.all(this.#adapters.map((adapter) => adapter.dispose()))
+    await this.#backend.end()
   }
 
   #step(label: string): Promise<void> {
@@ -131,23 +141,17 @@ class Race {
   }
 
   async #transact(adapter: SqlDriverAdapter): Promise<void> {
-    const disturbed = (
-      await Promise.all([
-        adapter.startTransaction().then(
-          (tx) => [
-            this.#work(tx),
-            ...this.#plan.disturbances.map((what) => this.#disturb(what, adapter, tx)),
-          ],
-          // Somebody disposed of the adapter, or ended its only connection, before there was one.
-          () => [],
-        ),
-        // Also while the transaction is only being started.
-        ...this.#plan.disturbances.map((what) =>
-          what === 'dispose' || what === 'kill' ? this.#disturb(what, adapter) : undefined,
-        ),
-      ])
-    )[0]
-    await Promise.all(disturbed)
+    const during = this.#plan.disturbances.map((what) =>
+      // Whoever ends a transaction has one.
+      what === 'rollback' || what === 'commit' ? DONE : this.#disturb(what, adapter),
+    )
+    const tx = await adapter.startTransaction().catch(() => undefined)
+    // Somebody disposed of the adapter, or ended its only connection, before there was one.
+    const after = tx && [
+      this.#work(tx),
+      ...this.#plan.disturbances.map((what) => this.#disturb(what, adapter, tx)),
+    ]
+    await Promise.all([...during, ...(after ?? [])])
   }
 
   async #work(tx: Transaction): Promise<void> {
@@ -190,6 +194,7 @@ class Race {
   ): Promise<void> {
     await this.#step(`${what}, from outside`)
     if (what === 'dispose') await adapter.dispose()
+    if (what === 'cut') wire.cut()
     if (what === 'kill') {
       this.#killing = this.#killing.then(killAll)
       await this.#killing
@@ -265,21 +270,20 @@ async function expectWhatWasTold(race: Race): Promise<void> {
 /** As the server sees it: nothing runs, is open or locked; and the pool has all that it ever had. */
 async function expectNothingLeft(race: Race): Promise<void> {
   await eventually(async () => {
-    expect(await database.backends(SUBJECT)).toEqual(
-      race.isDisposed ? [] : [expect.objectContaining({ state: 'idle' })],
-    )
+    const states = (await database.backends(SUBJECT)).map(({ state }) => state)
+    const { poolSize, poolAvailable, requestsWaiting } = race.factory.pool.getStats()
+    expect({ states, poolSize, poolAvailable, requestsWaiting }).toEqual({
+      states: Array(race.size ?? states.length).fill('idle'),
+      poolSize: states.length,
+      poolAvailable: states.length,
+      requestsWaiting: 0,
+    })
     expect(
       await database.query(
         `SELECT l.* FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.application_name = $1`,
         [SUBJECT],
       ),
     ).toEqual([])
-    const size = race.isDisposed ? 0 : 1
-    expect(race.factory.pool.getStats()).toMatchObject({
-      poolSize: size,
-      poolAvailable: size,
-      requestsWaiting: 0,
-    })
   })
 }
 

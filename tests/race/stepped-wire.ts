@@ -30,6 +30,11 @@ export class SteppedWire {
     this.#scheduler = scheduler
   }
 
+  /** Every connection is gone, and what was on its way is lost. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
   close(): void {
     for (const socket of this.#sockets) socket.destroy()
     this.#server?.close()

@@ -1,0 +1,87 @@
+// A transaction over a lender that grants when the test says so: the moments that a real one passes too fast.
+import { expect, test } from '@jest/globals'
+import type { Transaction } from '@prisma/driver-adapter-utils'
+import { startTransaction } from '../../../packages/adapter/src/adapter/transaction.js'
+import type { PgConnection } from '../../../packages/adapter/src/pg/connection.js'
+import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
+import type { AcquireOptions } from '../../../packages/adapter/src/pool/types.js'
+import { errorOf, sql } from '../../integration/support.js'
+
+const SETTINGS = { acquire: 'first-query', autosave: 'never', idleTimeout: 0, maxDuration: 0 } as const
+
+/** Lends one connection, once, and notes what happens to it. */
+class FakeLender {
+  readonly sent: string[] = []
+  released = 0
+  signal: AbortSignal | undefined
+  grant = (): void => {}
+
+  async begin(): Promise<Transaction> {
+    return startTransaction(this as unknown as Lender, SETTINGS)
+  }
+
+  acquire({ signal }: AcquireOptions): Promise<unknown> {
+    this.signal = signal
+    const connection = {
+      expectRollback: () => {},
+      query: ({ text }: { text: string }) => {
+        this.sent.push(text)
+        return Promise.resolve({ command: '', rows: [], fields: [], rowCount: 0 })
+      },
+    } as unknown as PgConnection
+    const release = () => {
+      this.released++
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      this.grant = () => resolve({ connection, release })
+    })
+  }
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('a connection that is granted in the moment of the rollback goes back, once, and nothing is sent', async () => {
+  const lender = new FakeLender()
+  const tx = await lender.begin()
+  const statement = errorOf(tx.queryRaw(sql('SELECT 1')))
+  await turn()
+  lender.grant()
+  await tx.rollback()
+  expect((await statement).message).toContain('Transaction already closed')
+  expect(lender).toMatchObject({ sent: [], released: 1 })
+})
+
+test('a rollback withdraws the request for a connection', async () => {
+  const lender = new FakeLender()
+  const tx = await lender.begin()
+  errorOf(tx.queryRaw(sql('SELECT 1'))).catch(() => {})
+  await turn()
+  await tx.rollback()
+  expect(lender.signal?.aborted).toBe(true)
+})
+
+test('what waits behind a statement when the transaction is rolled back asks for no connection', async () => {
+  const lender = new FakeLender()
+  const tx = await lender.begin()
+  const first = errorOf(tx.queryRaw(sql('SELECT 1')))
+  const second = errorOf(tx.queryRaw(sql('SELECT 2')))
+  await turn()
+  await tx.rollback()
+  lender.grant()
+  await Promise.all([first, second])
+  await turn()
+  expect(lender).toMatchObject({ sent: [], released: 1 })
+})
+
+test('both ends may be asked for as often as anybody likes: the connection goes back once', async () => {
+  const lender = new FakeLender()
+  const tx = await lender.begin()
+  const statement = tx.queryRaw(sql('SELECT 1')).catch(() => {})
+  await turn()
+  lender.grant()
+  await Promise.allSettled([tx.rollback(), tx.rollback(), tx.commit(), tx.rollback(), statement])
+  expect(lender.released).toBe(1)
+})

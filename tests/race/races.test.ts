@@ -1,6 +1,7 @@
 // A transaction on the one connection of a pool, others that want the same connection, and somebody who ends it all
 // at the wrong moment: every step of them, and every packet, in whatever order a scheduler finds. RACE_RUNS says how
 // often; RACE_SEED and RACE_PATH repeat a failure, as far as the server's own timing lets it.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { SqlDriverAdapter, Transaction } from '@prisma/driver-adapter-utils'
 import fc from 'fast-check'
@@ -14,10 +15,15 @@ import { SteppedWire } from './stepped-wire.js'
 const { RACE_RUNS = '150', RACE_SEED, RACE_PATH } = process.env
 const numRuns = Number(RACE_RUNS)
 
+/** In which a server on the same machine answers. */
+const ANSWER_MS = 2
+
 /** Long enough for a run whose connection has to be given up twice. */
 const RUN_MS = 20_000
 
 interface Plan {
+  /** Whether the server has time to answer between two steps; else most steps are over before it does. */
+  readonly isSlow: boolean
   readonly backend: BackendName
   readonly acquire: 'start' | 'first-query'
   readonly autosave: 'never' | 'always'
@@ -32,6 +38,7 @@ interface Plan {
 }
 
 const plan: fc.Arbitrary<Plan> = fc.record({
+  isSlow: fc.boolean(),
   backend: fc.constantFrom(...BACKENDS.filter((name) => name !== 'null')),
   acquire: fc.constantFrom('start', 'first-query'),
   autosave: fc.constantFrom('never', 'always'),
@@ -123,6 +130,10 @@ class Race {
           this.#transact(adapter),
           ...this.#plan.rivals.map((what, n) => this.#rival(adapter, what, n)),
         ]),
+        async (step) => {
+          await step()
+          if (this.#plan.isSlow) await sleep(ANSWER_MS)
+        },
       )
     } finally {
       wire.scheduler = undefined

@@ -16,10 +16,16 @@ const { RACE_RUNS = '150', RACE_SEED, RACE_PATH } = process.env
 const numRuns = Number(RACE_RUNS)
 
 /** In which a server on the same machine answers. */
-const ANSWER_MS = 2
+const ANSWER_MS = 1
 
 /** Long enough for a run whose connection has to be given up twice. */
 const RUN_MS = 20_000
+
+interface Disturbance {
+  readonly what: 'rollback' | 'commit' | 'dispose' | 'kill' | 'cut'
+  /** How many steps it lets others have first. */
+  readonly after: number
+}
 
 interface Plan {
   /** Whether the server has time to answer between two steps; else most steps are over before it does. */
@@ -32,22 +38,29 @@ interface Plan {
   readonly isParallel: boolean
   readonly end: 'commit' | 'rollback'
   /** What others do to it meanwhile. */
-  readonly disturbances: readonly ('rollback' | 'commit' | 'dispose' | 'kill' | 'cut')[]
+  readonly disturbances: readonly Disturbance[]
   /** Who else wants the connection. */
   readonly rivals: readonly ('call' | 'transaction' | 'abandoned' | 'aborted')[]
 }
 
+const disturbance: fc.Arbitrary<Disturbance> = fc.record({
+  what: fc.constantFrom('rollback', 'commit', 'dispose', 'kill', 'cut', 'cut'),
+  after: fc.nat(8),
+})
+
+// `size: 'max'`, because the shortest lists, which are else preferred, race least.
 const plan: fc.Arbitrary<Plan> = fc.record({
   isSlow: fc.boolean(),
   backend: fc.constantFrom(...BACKENDS.filter((name) => name !== 'null')),
   acquire: fc.constantFrom('start', 'first-query'),
   autosave: fc.constantFrom('never', 'always'),
-  statements: fc.array(fc.constantFrom('insert', 'insert', 'insert', 'fail', 'savepoint', 'undo'), {
+  statements: fc.array(fc.constantFrom('insert', 'insert', 'insert', 'insert', 'fail', 'savepoint', 'undo'), {
     maxLength: 3,
+    size: 'max',
   }),
   isParallel: fc.boolean(),
-  end: fc.constantFrom('commit', 'commit', 'rollback'),
-  disturbances: fc.array(fc.constantFrom('rollback', 'commit', 'dispose', 'kill', 'cut'), { maxLength: 2 }),
+  end: fc.constantFrom('commit', 'commit', 'commit', 'rollback'),
+  disturbances: fc.array(disturbance, { maxLength: 2, size: 'max' }),
   rivals: fc.array(fc.constantFrom('call', 'transaction', 'abandoned', 'aborted'), { maxLength: 3 }),
 })
 
@@ -69,8 +82,6 @@ afterAll(async () => {
   await database.drop()
 })
 
-const DONE = Promise.resolve()
-
 type Outcome = 'done' | 'unknown' | Error
 
 /** Never rejects; so that no failure is unhandled, whoever looks at it when. */
@@ -86,6 +97,7 @@ class Race {
   readonly #backend: Backend
   readonly #plan: Plan
   readonly #scheduler: fc.Scheduler
+  #tx: Transaction | undefined
   readonly #adapters: SqlDriverAdapter[] = []
   /** What became of each write of its own, by name. */
   readonly writes = new Map<string, Outcome>()
@@ -110,13 +122,13 @@ class Race {
   }
 
   get mayFailAnyone(): boolean {
-    return this.#plan.disturbances.some((what) => what !== 'rollback' && what !== 'commit')
+    return this.#plan.disturbances.some(({ what }) => what !== 'rollback' && what !== 'commit')
   }
 
   /** How many connections there must be afterwards, where that is ours to say. */
   get size(): number | undefined {
     if (this.#plan.backend !== 'native') return undefined
-    return this.#plan.disturbances.includes('dispose') ? 0 : 1
+    return this.#plan.disturbances.some(({ what }) => what === 'dispose') ? 0 : 1
   }
 
   async run(): Promise<void> {
@@ -152,17 +164,11 @@ class Race {
   }
 
   async #transact(adapter: SqlDriverAdapter): Promise<void> {
-    const during = this.#plan.disturbances.map((what) =>
-      // Whoever ends a transaction has one.
-      what === 'rollback' || what === 'commit' ? DONE : this.#disturb(what, adapter),
-    )
-    const tx = await adapter.startTransaction().catch(() => undefined)
-    // Somebody disposed of the adapter, or ended its only connection, before there was one.
-    const after = tx && [
-      this.#work(tx),
-      ...this.#plan.disturbances.map((what) => this.#disturb(what, adapter, tx)),
-    ]
-    await Promise.all([...during, ...(after ?? [])])
+    const during = this.#plan.disturbances.map((disturbance) => this.#disturb(disturbance, adapter))
+    // Somebody may dispose of the adapter, or end its only connection, before there is one.
+    this.#tx = await adapter.startTransaction().catch(() => undefined)
+    if (this.#tx !== undefined) await this.#work(this.#tx)
+    await Promise.all(during)
   }
 
   async #work(tx: Transaction): Promise<void> {
@@ -198,11 +204,8 @@ class Race {
     this.commits.push(await outcomeOf(tx.commit()))
   }
 
-  async #disturb(
-    what: Plan['disturbances'][number],
-    adapter: SqlDriverAdapter,
-    tx?: Transaction,
-  ): Promise<void> {
+  async #disturb({ what, after }: Disturbance, adapter: SqlDriverAdapter): Promise<void> {
+    for (let step = 0; step < after; step++) await this.#step(`${what}, later`)
     await this.#step(`${what}, from outside`)
     if (what === 'dispose') await adapter.dispose()
     if (what === 'cut') wire.cut()
@@ -210,8 +213,10 @@ class Race {
       this.#killing = this.#killing.then(killAll)
       await this.#killing
     }
-    if (what === 'rollback') await outcomeOf(tx!.rollback())
-    if (what === 'commit') await this.#commit(tx!)
+    // Whoever ends a transaction has one.
+    if (this.#tx === undefined) return
+    if (what === 'rollback') await outcomeOf(this.#tx.rollback())
+    if (what === 'commit') await this.#commit(this.#tx)
   }
 
   async #rival(adapter: SqlDriverAdapter, what: Plan['rivals'][number], n: number): Promise<void> {

@@ -2,7 +2,8 @@
 // TEST_BACKEND names a backend, everything runs over that one instead.
 import config from './jest.config.cjs'
 
-const { reporters, ...suite } = config
+// Jest takes these only for the whole run.
+const { reporters, testTimeout, ...suite } = config
 
 const overPgPool = {
   ...suite,
@@ -13,4 +14,4 @@ const overPgPool = {
   testPathIgnorePatterns: ['/node_modules/', '/django-parity\\.test\\.ts$'],
 }
 
-export default { reporters, projects: process.env.TEST_BACKEND ? [suite] : [suite, overPgPool] }
+export default { reporters, testTimeout, projects: process.env.TEST_BACKEND ? [suite] : [suite, overPgPool] }

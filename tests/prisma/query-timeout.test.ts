@@ -1,7 +1,7 @@
 // `queryTimeout`: a statement has an end, whether or not the server agrees.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { isOutcomeUnknown } from 'prisma-pg-real-pool'
-import { BACKEND, type OtherOptions } from '../support/backends.js'
+import { BACKEND, type OtherOptions, testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
 import { createWorld, errorOf, expectAtRest, knownErrorOf, pidOf, statesOf, type World } from './support.js'
@@ -34,6 +34,8 @@ async function open(options: OtherOptions = {}) {
 const SLEEP = `SELECT 1 AS n FROM pg_sleep(60)`
 
 describe('a statement that takes longer', () => {
+  const testWhereKept = testUnless({ null: 'keeps no connection' })
+
   test('is cancelled at the server, fails as timed out, and its connection lives on', async () => {
     const { prisma, adapter } = await open()
     const pid = await pidOf(prisma)
@@ -58,7 +60,7 @@ describe('a statement that takes longer', () => {
     expect(adapter.pool.getStats().returnsBad).toBe(0)
   })
 
-  test('on a way to the server that has gone dark costs its connection, not the pool', async () => {
+  testWhereKept('on a way to the server that has gone dark costs its connection, not the pool', async () => {
     const { prisma, adapter } = await open({ connectionString: proxy.urlOf(world.database.url) })
     await prisma.user.count()
     proxy.forget()
@@ -68,7 +70,7 @@ describe('a statement that takes longer', () => {
     expect(adapter.pool.getStats()).toMatchObject({ requestsErrors: 0, requestsWaiting: 0 })
   })
 
-  test('and was a write says that its outcome is unknown, when there was no answer', async () => {
+  testWhereKept('and was a write says that its outcome is unknown, when there was no answer', async () => {
     const { prisma } = await open({ connectionString: proxy.urlOf(world.database.url) })
     await prisma.user.count()
     proxy.forget()

@@ -1,8 +1,17 @@
 // What a transaction costs on the way to the server, counted on the wire.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { OtherOptions } from '../support/backends.js'
+import { eventually } from '../support/eventually.js'
 import { WireTap } from '../support/wire-tap.js'
-import { createWorld, errorOf, type Opened, type World } from './support.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  knownErrorOf,
+  type Opened,
+  statesOf,
+  type World,
+} from './support.js'
 
 let world: World
 let tappedUrl: string
@@ -19,6 +28,11 @@ afterAll(async () => {
 })
 
 beforeEach(() => world.empty())
+
+afterEach(async () => {
+  await world.disconnect()
+  await eventually(async () => expect(await statesOf(world)).toEqual([]))
+})
 
 async function open(options: OtherOptions = {}): Promise<Opened> {
   const opened = world.open({ minSize: 1, maxSize: 1 }, { connectionString: tappedUrl, ...options })
@@ -67,7 +81,19 @@ describe('an interactive transaction', () => {
     await errorOf(prisma.$transaction(() => Promise.reject(new RangeError('mine'))))
     await prisma.$transaction((tx) => tx.$transaction(() => Promise.resolve()))
     expect(tap.take()).toEqual({ roundTrips: 0, texts: [] })
-    expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1 })
+    await expectAtRest(world, adapter, 1)
+  })
+
+  test('that maxWait gave up takes none, and hands the connection on untouched', async () => {
+    const { prisma, adapter } = await open()
+    const lease = await adapter.pool.acquire()
+    const error = await knownErrorOf(prisma.$transaction((tx) => tx.user.count(), { maxWait: 20 }))
+    expect(error.code).toBe('P2028')
+    const next = prisma.user.count().then((count) => count)
+    await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(2))
+    await lease.release()
+    expect(await next).toBe(0)
+    expect(tap.take().texts).toEqual([expect.stringContaining('COUNT')])
   })
 
   test('with a nested one takes no round trip for its savepoint', async () => {
@@ -145,7 +171,8 @@ describe('a statement behind a command that fails, in the same packet, does not 
     expect(failures[1]?.message).toMatch(/Transaction already closed: it did not begin .*BEGUN/)
     expect(error.message).toMatch(/did not begin/)
     expect(await world.database.query('SELECT FROM "Log"')).toEqual([])
-    expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1, returnsBad: 0 })
+    await expectAtRest(world, adapter, 1)
+    expect(adapter.pool.getStats().returnsBad).toBe(0)
   })
 
   test('also when that was a savepoint', async () => {

@@ -181,16 +181,33 @@ export const LISTS: Record<string, readonly Case[]> = {
   role: [[['GUEST', 'ADMIN', 'GUEST'], '{"a guest",ADMIN,"a guest"}']],
 }
 
+const set = (settings: Readonly<Record<string, string>>): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `ALTER DATABASE % SET ${name} TO '${value}'`)
+    .join('; ')
+
 /** A name for the test, and the settings of the database. */
 export const DATABASES: [string, string | undefined][] = [
   ['a plain database', undefined],
   [
     'a database in New York with German dates',
-    `ALTER DATABASE % SET timezone TO 'America/New_York';
-     ALTER DATABASE % SET DateStyle TO 'German';
-     ALTER DATABASE % SET IntervalStyle TO 'sql_standard';
-     ALTER DATABASE % SET bytea_output TO 'escape'`,
+    set({
+      timezone: 'America/New_York',
+      DateStyle: 'German',
+      IntervalStyle: 'sql_standard',
+      bytea_output: 'escape',
+    }),
   ],
+  [
+    'a database in Kolkata with SQL dates',
+    set({ timezone: 'Asia/Kolkata', DateStyle: 'SQL, DMY', IntervalStyle: 'iso_8601' }),
+  ],
+  [
+    'a database in Apia with dates as POSTGRES had them',
+    set({ timezone: 'Pacific/Apia', DateStyle: 'Postgres, MDY', IntervalStyle: 'postgres_verbose' }),
+  ],
+  // Until 1937 it was 19 minutes and 32 seconds ahead, in summer an hour more.
+  ['a database in Amsterdam', set({ timezone: 'Europe/Amsterdam', DateStyle: 'SQL, MDY' })],
 ]
 
 /** What the server says of a field of a table, in a session that does not depend on the database's settings. */

@@ -17,6 +17,7 @@ export type {
   PoolOptions,
   RealPoolAdapterOptions,
   RealPoolOptions,
+  UserDefinedTypeParser,
 } from './options.js'
 export { type AcquireLeaseOptions, type Lease, RealPool } from './pg/real-pool.js'
 export {

@@ -13,6 +13,7 @@ import type {
   PgPool,
   PoolOptions,
   TransactionOptions,
+  UserDefinedTypeParser,
 } from './options.js'
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
@@ -278,6 +279,7 @@ const adapterEntries = {
   ...realPoolEntries,
   queryTimeout: v.optional(duration, 0),
   transaction: v.optional(onlyOptions(transactionEntries), {}),
+  userDefinedTypeParser: v.optional(callback<UserDefinedTypeParser>()),
   onPoolError: v.optional(callback<(error: Error) => void>()),
   onConnectionError: v.optional(callback<(error: Error) => void>()),
 }

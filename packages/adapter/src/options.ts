@@ -2,6 +2,7 @@
  * Every option: its type, its meaning and its default for users, and what the pool and its connector go by.
  * What checks them is option-schema.ts.
  */
+import type { SqlQueryable } from '@prisma/driver-adapter-utils'
 import type { Client, ClientConfig } from 'pg'
 import {
   adapterSchema,
@@ -212,11 +213,25 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
   queryTimeout?: Duration | undefined
   /** How transactions behave. */
   transaction?: TransactionOptions | undefined
+  /**
+   * Reads values of types that are not PostgreSQL's own: enums, composite types, those of extensions, and arrays of
+   * these. Without it they are text.
+   */
+  userDefinedTypeParser?: UserDefinedTypeParser | undefined
   /** Told of every idle connection that is lost. The pool replaces it by itself. */
   onPoolError?: ((error: Error) => void) | undefined
   /** Told of every connection that is lost while a query or a transaction uses it, or destroyed for a reason. */
   onConnectionError?: ((error: Error) => void) | undefined
 }
+
+/**
+ * Called for each value of such a type, NULL included, one after the other.
+ *
+ * @param oid - The type's OID, which is another in each database: `SELECT 'hstore'::regtype::oid`.
+ * @param value - The text that the server sent, or `null`.
+ * @param queryable - To ask the database for more: the transaction, or the adapter outside of one.
+ */
+export type UserDefinedTypeParser = (oid: number, value: unknown, queryable: SqlQueryable) => Promise<unknown>
 
 /** The user's code that runs on connections. */
 export interface ConnectionHooks {
@@ -238,6 +253,7 @@ export interface ResolvedOptions {
   readonly queryTimeout: number
   readonly leakDetectionThreshold: number
   readonly hooks: ConnectionHooks
+  readonly userDefinedTypeParser: UserDefinedTypeParser | undefined
   readonly onReconnectFailed: ((pool: RealPool) => void) | undefined
   readonly onPoolError: ((error: Error) => void) | undefined
   readonly onConnectionError: ((error: Error) => void) | undefined
@@ -260,6 +276,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     pool,
     transaction,
     queryTimeout,
+    userDefinedTypeParser,
     onPoolError,
     onConnectionError,
     ...connection
@@ -286,6 +303,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     queryTimeout: zeroIsNever(queryTimeout ?? 0),
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
+    userDefinedTypeParser,
     onReconnectFailed,
     onPoolError,
     onConnectionError,

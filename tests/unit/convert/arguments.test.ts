@@ -1,7 +1,7 @@
 import type { ArgScalarType, ArgType, DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
-import { toPgValue } from '../../../packages/adapter/src/convert/arguments.js'
+import { refuseNul, toPgValue, toPgValues } from '../../../packages/adapter/src/convert/arguments.js'
 import { ARRAY_OID, OID } from '../../../packages/adapter/src/convert/oids.js'
 import { textParserOf } from '../../../packages/adapter/src/convert/results.js'
 
@@ -15,14 +15,18 @@ const list = (scalarType: ArgScalarType, dbType?: string): ArgType => ({
   arity: 'list',
 })
 
-/** The payload of the DriverAdapterError that refuses an argument. */
-function causeOfRefusal(arg: unknown): unknown {
+function errorOf(refused: () => unknown): DriverAdapterError {
   try {
-    toPgValue(arg, undefined)
+    refused()
   } catch (error) {
-    return (error as DriverAdapterError).cause
+    return error as DriverAdapterError
   }
   throw new Error('not refused')
+}
+
+/** The payload of the DriverAdapterError that refuses an argument. */
+function causeOfRefusal(arg: unknown): unknown {
+  return errorOf(() => toPgValue(arg, undefined)).cause
 }
 
 const DATE = new Date('2024-05-06T07:08:09.120Z')
@@ -73,6 +77,29 @@ describe('bytes', () => {
     expect(toPgValue(view, scalar('bytes'))).toEqual(Buffer.from([2, 3]))
     expect(toPgValue(new DataView(view.buffer, 3), undefined)).toEqual(Buffer.from([4]))
     expect(toPgValue(new Uint8Array([7]).buffer, undefined)).toEqual(Buffer.from([7]))
+  })
+})
+
+describe('a statement', () => {
+  test('has each argument in the form of its own type', () => {
+    const types = [scalar('datetime', 'DATE'), scalar('bytes'), list('int')]
+    expect(toPgValues([DATE, 'AP8=', [1]], types)).toEqual(['2024-05-06', Buffer.from([0, 255]), '{"1"}'])
+    expect(toPgValues([], [])).toEqual([])
+    expect(toPgValues([1, 'a'], [])).toEqual(['1', 'a'])
+  })
+
+  test('may have as many parameters as the protocol can count, and no more', () => {
+    expect(toPgValues(new Array(65_535).fill(7), [])).toHaveLength(65_535)
+    const error = errorOf(() => toPgValues(new Array(65_536).fill(7), []))
+    expect(error.message).toContain('65535 parameters, this one has 65536')
+    expect(error.cause).toMatchObject({ kind: 'InvalidInputValue', originalCode: '54000' })
+  })
+
+  test('with U+0000 in its text is refused', () => {
+    expect(() => refuseNul('SELECT 1')).not.toThrow()
+    const error = errorOf(() => refuseNul("SELECT 'a\0'"))
+    expect(error.message).toContain('U+0000')
+    expect(error.cause).toMatchObject({ kind: 'InvalidInputValue', originalCode: '22021' })
   })
 })
 

@@ -10,49 +10,55 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import type { TransactionSettings } from '../options.js'
-import type { PgConnection } from '../pg/connection.js'
+import type { QueryArrayResult } from 'pg'
+import { refuseNul } from '../convert/arguments.js'
+import type { ResolvedOptions } from '../options.js'
 import type { Lender } from '../pg/lender.js'
 import { borrow } from './borrow.js'
-import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
+import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
 import { startTransaction } from './transaction.js'
+
+type Settings = Pick<ResolvedOptions, 'transaction' | 'userDefinedTypeParser'>
 
 export class RealPoolConnection implements SqlDriverAdapter {
   readonly provider = 'postgres'
   readonly adapterName = ADAPTER_NAME
   readonly #lender: Lender
   readonly #schemaName: string | undefined
-  readonly #transaction: TransactionSettings
+  readonly #settings: Settings
   readonly #onDispose: () => Promise<void>
   #disposed: Promise<void> | undefined
 
   constructor(
     lender: Lender,
     schemaName: string | undefined,
-    transaction: TransactionSettings,
+    settings: Settings,
     onDispose: () => Promise<void>,
   ) {
     this.#lender = lender
     this.#schemaName = schemaName
-    this.#transaction = transaction
+    this.#settings = settings
     this.#onDispose = onDispose
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return toResultSet(await this.#borrow(query.sql, (connection) => runStatement(connection, query)))
+    return toResultSet(await this.#run(query), this, this.#settings.userDefinedTypeParser)
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
-    return affectedRows(await this.#borrow(query.sql, (connection) => runStatement(connection, query)))
+    return affectedRows(await this.#run(query))
   }
 
   /** Sends the whole script at once, on one connection, so that the server itself finds its statements. */
   async executeScript(script: string): Promise<void> {
-    await this.#borrow(script, (connection) => connection.script(script))
+    await asPrismaDoes(() => {
+      refuseNul(script)
+      return borrow(this.#lender, script, (connection) => connection.script(script))
+    })
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
-    return asPrismaDoes(() => startTransaction(this.#lender, this.#transaction, isolationLevel))
+    return asPrismaDoes(() => startTransaction(this.#lender, this.#settings, isolationLevel))
   }
 
   getConnectionInfo(): ConnectionInfo {
@@ -68,7 +74,10 @@ export class RealPoolConnection implements SqlDriverAdapter {
     return this.#disposed
   }
 
-  #borrow<T>(text: string, work: (connection: PgConnection) => Promise<T>): Promise<T> {
-    return asPrismaDoes(() => borrow(this.#lender, text, work))
+  #run(query: SqlQuery): Promise<QueryArrayResult> {
+    return asPrismaDoes(() => {
+      const statement = statementOf(query)
+      return borrow(this.#lender, query.sql, (connection) => connection.query(statement))
+    })
   }
 }

@@ -52,7 +52,7 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
     return asPrismaDoes(async () => {
       this.#lender.open()
       this.#clients++
-      return new RealPoolConnection(this.#lender, this.#config.schema, this.#options.transaction, () => {
+      return new RealPoolConnection(this.#lender, this.#config.schema, this.#options, () => {
         this.#clients--
         return this.#clients === 0 ? this.#lender.suspend() : Promise.resolve()
       })
@@ -72,7 +72,7 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
     const config = withDatabase(this.#config, database)
     const lender = makeLender({ ...this.#options, pgPool: undefined }, config, systemClock)
     lender.open()
-    return new RealPoolConnection(lender, this.#config.schema, this.#options.transaction, async () => {
+    return new RealPoolConnection(lender, this.#config.schema, this.#options, async () => {
       // A database that is in use cannot be dropped: first our own connections to it end.
       await lender.close({ force: true })
       try {

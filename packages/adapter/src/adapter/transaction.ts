@@ -15,7 +15,7 @@ import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { wasNeverProcessed } from '../pg/statement-errors.js'
-import type { TransactionSettings } from '../options.js'
+import type { ResolvedOptions, TransactionSettings, UserDefinedTypeParser } from '../options.js'
 import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
 import { Preamble, quote } from './preamble.js'
@@ -29,7 +29,7 @@ import {
   outcomeUnknown,
   withReason,
 } from './transaction-errors.js'
-import { ADAPTER_NAME, affectedRows, asPrismaDoes, runStatement, toResultSet } from './queryable.js'
+import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
 
 const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
   'READ UNCOMMITTED': 'BEGIN ISOLATION LEVEL READ UNCOMMITTED',
@@ -41,14 +41,14 @@ const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
 /** Nothing is sent yet: BEGIN travels with the first statement, and without one there is no transaction. */
 export async function startTransaction(
   lender: Lender,
-  settings: TransactionSettings,
+  { transaction, userDefinedTypeParser }: Pick<ResolvedOptions, 'transaction' | 'userDefinedTypeParser'>,
   isolationLevel?: IsolationLevel,
 ): Promise<Transaction> {
-  const { acquire, autosave } = settings
-  const opening = [beginStatement(isolationLevel), ...guards(settings)]
+  const { acquire, autosave } = transaction
+  const opening = [beginStatement(isolationLevel), ...guards(transaction)]
   const preamble = new Preamble(opening, autosave === 'always')
   const lease = acquire === 'start' ? await lender.acquire() : undefined
-  return new RealPoolTransaction(lender, preamble, lease)
+  return new RealPoolTransaction(lender, preamble, lease, userDefinedTypeParser)
 }
 
 function beginStatement(isolationLevel: IsolationLevel | undefined): string {
@@ -95,6 +95,7 @@ class RealPoolTransaction implements Transaction {
   readonly #lender: Lender
   readonly #preamble: Preamble
   #lease: Lease<PgConnection> | undefined
+  readonly #userDefinedTypeParser: UserDefinedTypeParser | undefined
   /** Gives up waiting for a connection when the transaction ends meanwhile. */
   readonly #abort = new AbortController()
   /** Settles when the last statement called so far has settled. */
@@ -106,14 +107,20 @@ class RealPoolTransaction implements Transaction {
   /** The first statement that failed and the error, which is what a COMMIT that saves nothing is due to. */
   #failure: Failure | undefined
 
-  constructor(lender: Lender, preamble: Preamble, lease: Lease<PgConnection> | undefined) {
+  constructor(
+    lender: Lender,
+    preamble: Preamble,
+    lease: Lease<PgConnection> | undefined,
+    userDefinedTypeParser: UserDefinedTypeParser | undefined,
+  ) {
     this.#lender = lender
     this.#preamble = preamble
     this.#lease = lease
+    this.#userDefinedTypeParser = userDefinedTypeParser
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return toResultSet(await this.#statement(query))
+    return toResultSet(await this.#statement(query), this, this.#userDefinedTypeParser)
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
@@ -193,13 +200,15 @@ class RealPoolTransaction implements Transaction {
   }
 
   #statement(query: SqlQuery): Promise<QueryArrayResult> {
-    return this.#enqueue(() =>
-      this.#run(
+    return this.#enqueue(() => {
+      // First of all: a statement that cannot be sent takes nothing of the preamble with it.
+      const statement = statementOf(query)
+      return this.#run(
         query.sql,
         () => this.#preamble.beforeStatement(),
-        (connection, before) => runStatement(connection, query, before),
-      ),
-    )
+        (connection, before) => connection.query(statement, before),
+      )
+    })
   }
 
   async #command(text: string): Promise<void> {

@@ -7,6 +7,33 @@ import { pgDateTime } from './datetime.js'
 
 export type PgValue = string | Buffer | null
 
+/** The protocol counts the parameters of a statement in 16 bits (PostgreSQL manual 54.7, Bind). */
+const MOST_PARAMETERS = 65_535
+
+/**
+ * What to send for the arguments of a statement.
+ *
+ * @throws DriverAdapterError of kind `InvalidInputValue` where PostgreSQL cannot be given one, or so many.
+ */
+export function toPgValues(args: readonly unknown[], argTypes: readonly ArgType[]): PgValue[] {
+  if (args.length > MOST_PARAMETERS) {
+    throw invalidInput(
+      `A statement can have ${MOST_PARAMETERS} parameters, this one has ${args.length}: send an array, or several statements.`,
+      PROGRAM_LIMIT_EXCEEDED,
+    )
+  }
+  return args.map((arg, index) => toPgValue(arg, argTypes[index]))
+}
+
+/** The protocol ends a text at this character: PostgreSQL would see another statement than the one that was meant. */
+export function refuseNul(sql: string): void {
+  if (!sql.includes('\0')) return
+  throw invalidInput(
+    'The text of a statement has the character U+0000, which PostgreSQL cannot be given.',
+    CHARACTER_NOT_IN_REPERTOIRE,
+  )
+}
+
 /**
  * What to send for an argument. Arrays become array literals whatever `argType.arity` says: Prisma calls
  * the list of a `push` a scalar.
@@ -34,6 +61,7 @@ export function toPgValue(arg: unknown, argType: ArgType | undefined): PgValue {
 const INVALID_DATETIME_FORMAT = '22007'
 const CHARACTER_NOT_IN_REPERTOIRE = '22021'
 const INVALID_PARAMETER_VALUE = '22023'
+const PROGRAM_LIMIT_EXCEEDED = '54000'
 
 function fromString(text: string, argType: ArgType | undefined): PgValue {
   if (argType?.scalarType === 'datetime') return dateTime(text, argType)

@@ -9,6 +9,7 @@ export const OID = {
   NAME: 19,
   INT8: 20,
   INT2: 21,
+  INT2VECTOR: 22,
   INT4: 23,
   REGPROC: 24,
   TEXT: 25,
@@ -16,6 +17,7 @@ export const OID = {
   TID: 27,
   XID: 28,
   CID: 29,
+  OIDVECTOR: 30,
   JSON: 114,
   XML: 142,
   POINT: 600,
@@ -84,10 +86,7 @@ export const OID = {
 
 export type TypeName = keyof typeof OID
 
-/**
- * Array types, by the name of their element. `int2vector`, `oidvector` and `anyarray` are left out: the
- * first two print as `1 2 3`, the last has elements of any type; all three read as text.
- */
+/** Array types, by the name of their element. `anyarray` is none: its elements are of any type, so it reads as text. */
 export const ARRAY_OID: Partial<Record<TypeName, number>> = {
   BOOL: 1000,
   BYTEA: 1001,
@@ -95,6 +94,7 @@ export const ARRAY_OID: Partial<Record<TypeName, number>> = {
   NAME: 1003,
   INT8: 1016,
   INT2: 1005,
+  INT2VECTOR: 1006,
   INT4: 1007,
   REGPROC: 1008,
   TEXT: 1009,
@@ -102,6 +102,7 @@ export const ARRAY_OID: Partial<Record<TypeName, number>> = {
   TID: 1010,
   XID: 1011,
   CID: 1012,
+  OIDVECTOR: 1013,
   JSON: 199,
   XML: 143,
   POINT: 1017,

@@ -89,6 +89,21 @@ export function columnTypeOf(oid: number): ColumnType {
   return (CONVERSIONS.get(oid) ?? TEXT).columnType
 }
 
+/**
+ * Prisma's name for what a column of a result holds. That of the type, but for arrays in arrays: Prisma knows none,
+ * fails on most and makes wrong dates of others. It passes lists of texts on as they are, so they are called that.
+ */
+export function columnTypeIn(rows: readonly unknown[][], column: number, oid: number): ColumnType {
+  const type = columnTypeOf(oid)
+  const isList = type >= ColumnTypeEnum.Int32Array && type <= ColumnTypeEnum.UuidArray
+  return isList && rows.some((row) => isNested(row[column])) ? ColumnTypeEnum.TextArray : type
+}
+
+/** PostgreSQL's arrays have the same dimensions throughout, so the first element tells. */
+function isNested(value: unknown): boolean {
+  return Array.isArray(value) && Array.isArray(value[0])
+}
+
 /** The function that reads values of a type, given in PostgreSQL's text format and not null. */
 export function textParserOf(oid: number): TextParser {
   return (CONVERSIONS.get(oid) ?? TEXT).parse

@@ -1,0 +1,154 @@
+// Sessions whose settings are not ours to choose: dates read right in whatever form they are printed, or not at all.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import { RealPoolAdapter } from 'prisma-pg-real-pool'
+import { PrismaClient } from '../generated/prisma/client.js'
+import { createWorld, knownErrorOf, type World } from '../prisma/support.js'
+
+let world: World
+/** As they read where DateStyle is ISO, which other tests compare with what the server says. */
+let expected: unknown[]
+const pools: pg.Pool[] = []
+const clients: PrismaClient[] = []
+
+beforeAll(async () => {
+  world = await createWorld()
+  await world.database.query(`SET timezone TO 'UTC'; SET DateStyle TO ISO`)
+  expected = await valuesOf(world.open({ maxSize: 1 }).prisma)
+})
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.$disconnect()))
+  await Promise.all(pools.splice(0).map((pool) => pool.end()))
+})
+
+afterAll(() => world.close())
+
+/** Over connections that the adapter did not make, in a session with these settings. */
+function open(settings: string): PrismaClient {
+  const pool = new pg.Pool({ connectionString: world.database.url, options: settings, max: 1 })
+  pools.push(pool)
+  const client = new PrismaClient({ adapter: new RealPoolAdapter({ pool }) })
+  clients.push(client)
+  return client
+}
+
+const INSTANTS = [
+  '2024-05-06 07:08:09.12',
+  '2024-05-13 07:08:09',
+  '1936-06-01 12:00:00',
+  '0099-01-02 03:04:05',
+  '0044-03-15 12:00:00 BC',
+  '10000-01-01 00:00:00',
+  'infinity',
+  '-infinity',
+]
+
+const COLUMNS = ['date', 'timestamp', 'timestamptz'] as const
+type Column = (typeof COLUMNS)[number]
+
+function sqlOf(text: string, column: Column): string {
+  // The one form that means the same in every session.
+  const literal = `'${text.replace(/( BC)?$/, text.endsWith('infinity') ? '' : '+00$1')}'::timestamptz AT TIME ZONE 'UTC'`
+  if (column === 'timestamptz') return `SELECT (${literal}) AT TIME ZONE 'UTC' AS value`
+  return `SELECT (${literal})::${column} AS value`
+}
+
+/** What cannot be read stands as the code of its error. */
+async function valuesOf(client: PrismaClient, columns: readonly Column[] = COLUMNS): Promise<unknown[]> {
+  const values: unknown[] = []
+  for (const column of columns) {
+    for (const text of INSTANTS) {
+      const rows = client.$queryRawUnsafe<{ value: unknown }[]>(sqlOf(text, column))
+      values.push(await rows.then(([row]) => row!.value, reasonOf(rows)))
+    }
+  }
+  return values
+}
+
+function reasonOf(promise: Promise<unknown>): () => Promise<unknown> {
+  return async () => {
+    const error = await knownErrorOf(promise)
+    expect(error.message).toContain(`the session's DateStyle must be ISO`)
+    return 'refused'
+  }
+}
+
+const ZONES = ['UTC', 'America/New_York', 'Asia/Kolkata', 'Pacific/Apia', 'Europe/Amsterdam']
+
+describe.each(ZONES)('in %s', (zone) => {
+  test.each(['ISO', 'German', 'SQL,DMY', 'SQL,MDY', 'Postgres,DMY', 'Postgres,MDY'])(
+    'with dates in the form %s, each reads as what it is, or is refused',
+    async (style) => {
+      const values = await valuesOf(open(`-c DateStyle=${style} -c TimeZone=${zone}`))
+      expect(values.map((value, index) => (value === 'refused' ? expected[index] : value))).toEqual(expected)
+      const isAmbiguous = /^(?:SQL|Postgres)/.test(style)
+      // The infinities are the same in every form.
+      const dates = INSTANTS.map((text) => (isAmbiguous && !text.endsWith('infinity') ? 'refused' : 'read'))
+      expect(values.slice(0, INSTANTS.length).map((value) => (value === 'refused' ? value : 'read'))).toEqual(
+        dates,
+      )
+    },
+  )
+
+  test.each(['ISO', 'German'])('with dates in the form %s, date and timestamp read', async (style) => {
+    const columns = ['date', 'timestamp'] as const
+    const values = await valuesOf(open(`-c DateStyle=${style} -c TimeZone=${zone}`), columns)
+    expect(values).toEqual(expected.slice(0, values.length))
+  })
+})
+
+test.each(['German', 'Postgres,DMY', 'Postgres,MDY'])(
+  'in UTC, timestamptz reads in the form %s',
+  async (style) => {
+    const values = await valuesOf(open(`-c DateStyle=${style} -c TimeZone=UTC`), ['timestamptz'])
+    expect(values).toEqual(expected.slice(-values.length))
+  },
+)
+
+test('with ISO dates, everything reads in every zone', async () => {
+  for (const zone of ZONES)
+    expect(await valuesOf(open(`-c DateStyle=ISO -c TimeZone=${zone}`))).toEqual(expected)
+})
+
+test('what a transaction sets for itself costs at most the query that cannot be read, and nothing behind it', async () => {
+  const { prisma } = world.open({ maxSize: 1 })
+  const sql = `SELECT '2024-05-06 07:08:09+00'::timestamptz AS value`
+  const value = new Date('2024-05-06T07:08:09Z')
+  await prisma.$transaction(async (tx) => {
+    await tx.$executeRaw`SET LOCAL TimeZone TO 'Asia/Kolkata'`
+    expect(await tx.$queryRawUnsafe(sql)).toEqual([{ value }])
+    await tx.$executeRaw`SET LOCAL DateStyle TO 'SQL'`
+    const error = await knownErrorOf(tx.$queryRawUnsafe(sql))
+    expect(error.message).toContain(`Cannot tell which timestamptz '05/06/2024 12:38:09 IST' is`)
+    await tx.log.create({ data: { text: 'kept' } })
+  })
+  expect(await prisma.$queryRawUnsafe(sql)).toEqual([{ value }])
+  expect(await prisma.log.count()).toBe(1)
+})
+
+test('dates are written right whatever the session prints', async () => {
+  const instant = new Date('2024-05-06T07:08:09.120Z')
+  for (const zone of ZONES) {
+    for (const style of ['German', 'SQL,DMY', 'Postgres,MDY']) {
+      const client = open(`-c DateStyle=${style} -c TimeZone=${zone}`)
+      const data = { timestamptz: instant, timestamp: instant, date: instant, time: instant, timetz: instant }
+      const { id } = await client.scalars.create({ data, select: { id: true } })
+      expect(
+        await world.database.query(
+          `SELECT "timestamptz"::text AS tz, "timestamp"::text AS plain, "date"::text, "time"::text, "timetz"::text
+             FROM "Scalars" WHERE id = $1`,
+          [id],
+        ),
+      ).toEqual([
+        {
+          tz: '2024-05-06 07:08:09.12+00',
+          plain: '2024-05-06 07:08:09.12',
+          date: '2024-05-06',
+          time: '07:08:09.12',
+          timetz: '07:08:09.12+00',
+        },
+      ])
+    }
+  }
+})

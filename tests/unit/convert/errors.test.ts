@@ -44,6 +44,8 @@ describe('what PostgreSQL reports', () => {
       {},
       { kind: 'DatabaseAccessDenied', db: 'd' },
     ],
+    ['3D000', 'la base de données « d b » n’existe pas', {}, { kind: 'DatabaseDoesNotExist', db: 'd b' }],
+    ['3D000', 'データベース「d b」は存在しません', {}, { kind: 'DatabaseDoesNotExist', db: 'd b' }],
     ['28000', 'role "u" is not permitted to log in', {}, { kind: 'DatabaseAccessDenied' }],
     ['28P01', 'password authentication failed for user "u"', {}, { kind: 'AuthenticationFailed', user: 'u' }],
     ['42P01', 'relation "public.T" does not exist', {}, { kind: 'TableDoesNotExist', table: 'public.T' }],
@@ -51,6 +53,8 @@ describe('what PostgreSQL reports', () => {
     ['42703', 'column T.a b does not exist', {}, { kind: 'ColumnNotFound', column: 'T.a b' }],
     ['42703', 'column "a" of relation "T" does not exist', {}, { kind: 'ColumnNotFound', column: 'a' }],
     ['42703', 'Spalte »a« existiert nicht', {}, { kind: 'ColumnNotFound', column: 'a' }],
+    ['42703', 'Spalte T.a existiert nicht', {}, { kind: 'ColumnNotFound', column: 'T.a' }],
+    ['42703', '列T.aは存在しません', {}, { kind: 'ColumnNotFound', column: 'T.a' }],
     ['42P04', 'database "d" already exists', {}, { kind: 'DatabaseAlreadyExists', db: 'd' }],
     [
       '53300',
@@ -79,7 +83,7 @@ describe('what PostgreSQL reports', () => {
     })
   })
 
-  test.each(['08000', '08003', '08006', '57P01', '57P02', '57P03', '57P05', '25P03', '25P04'])(
+  test.each(['08000', '08003', '08006', '57P01', '57P02', '57P03', '57P04', '57P05', '25P03', '25P04'])(
     '%s closes the connection',
     (code) => {
       expect(payloadOf(serverError(code, 'm'))).toEqual({
@@ -90,19 +94,40 @@ describe('what PostgreSQL reports', () => {
     },
   )
 
-  test('everything else keeps all that the server said', () => {
-    const error = serverError('23514', 'violates check', { detail: 'd', hint: 'h', column: 'c' })
+  test.each([
+    ['08P01', 'FATAL'],
+    ['23514', 'ERROR'],
+    ['23P01', 'ERROR'],
+    ['25006', 'ERROR'],
+    ['25P02', 'ERROR'],
+    ['42501', 'ERROR'],
+    ['53100', 'PANIC'],
+    ['55P03', 'ERROR'],
+    ['57014', 'ERROR'],
+    ['P0001', 'ERROR'],
+    ['XX000', 'FATAL'],
+    ['99999', 'ОШИБКА'],
+  ])('%s (%s) keeps all that the server said', (code, severity) => {
+    const error = serverError(code, 'message', { severity, detail: 'd', hint: 'h', column: 'c' })
     expect(payloadOf(error)).toEqual({
       kind: 'postgres',
-      code: '23514',
-      severity: 'ERROR',
-      message: 'violates check',
+      code,
+      severity,
+      message: 'message',
       detail: 'd',
       hint: 'h',
       column: 'c',
-      originalCode: '23514',
-      originalMessage: 'violates check',
+      originalCode: code,
+      originalMessage: 'message',
     })
+  })
+
+  test('no right to connect is no access, wherever it is told', () => {
+    const message = 'permission denied for database "d"'
+    const denied = { kind: 'DatabaseAccessDenied', db: 'd', originalCode: '42501' }
+    expect(payloadOf(serverError('42501', message, { severity: 'FATAL' }))).toMatchObject(denied)
+    const translated = serverError('42501', 'keine Berechtigung für Datenbank »d«', { severity: 'ВАЖНО' })
+    expect(payloadOf(new PoolConnectError('no way', { cause: translated }))).toMatchObject(denied)
   })
 
   test.each([
@@ -149,6 +174,8 @@ describe('what happens on the way', () => {
     ['EAI_AGAIN', { syscall: 'getaddrinfo', hostname: 'db' }, { kind: 'DatabaseNotReachable', host: 'db' }],
     ['EHOSTUNREACH', {}, { kind: 'DatabaseNotReachable' }],
     ['ENETUNREACH', {}, { kind: 'DatabaseNotReachable' }],
+    ['ENETDOWN', {}, { kind: 'DatabaseNotReachable' }],
+    ['EMFILE', { syscall: 'connect', address: '::1' }, { kind: 'DatabaseNotReachable', host: '::1' }],
     ['ENOENT', { syscall: 'connect', address: '/tmp/.s' }, { kind: 'DatabaseNotReachable', host: '/tmp/.s' }],
     [
       'ETIMEDOUT',
@@ -158,6 +185,7 @@ describe('what happens on the way', () => {
     ['ETIMEDOUT', { syscall: 'read' }, { kind: 'SocketTimeout' }],
     ['ECONNRESET', { syscall: 'read' }, { kind: 'ConnectionClosed' }],
     ['EPIPE', { syscall: 'write' }, { kind: 'ConnectionClosed' }],
+    ['ENETRESET', { syscall: 'read' }, { kind: 'ConnectionClosed' }],
     ['SELF_SIGNED_CERT_IN_CHAIN', {}, { kind: 'TlsConnectionError' }],
     ['ERR_TLS_CERT_ALTNAME_INVALID', {}, { kind: 'TlsConnectionError' }],
     ['ERR_SSL_WRONG_VERSION_NUMBER', {}, { kind: 'TlsConnectionError' }],
@@ -190,6 +218,7 @@ describe('what happens on the way', () => {
     ['Query read timeout', 'SocketTimeout'],
     ['The server does not support SSL connections', 'TlsConnectionError'],
     ['SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string', 'AuthenticationFailed'],
+    ['SASL channel binding: unknown signature OID when parsing public certificate', 'AuthenticationFailed'],
   ])('node-postgres says "%s"', (message, kind) => {
     expect(payloadOf(new Error(message))).toMatchObject({
       kind,
@@ -205,11 +234,26 @@ describe('what the pool reports', () => {
     [new TooManyRequestsError('numbers'), { kind: 'TooManyConnections', cause: 'numbers' }],
     [new PoolClosedError('closed'), { kind: 'ConnectionClosed' }],
     [new PoolConnectError('no way'), { kind: 'DatabaseNotReachable' }],
-    [new LeaseError('used after release'), { kind: 'TransactionAlreadyClosed', cause: 'used after release' }],
     [new OptionsError('bad'), { kind: 'InvalidInputValue', message: 'bad' }],
   ])('%s', (error, expected) => {
     const originals = { originalCode: error.code, originalMessage: error.message }
     expect(payloadOf(error)).toEqual({ ...expected, ...originals })
+  })
+
+  test('a misused lease is to Prisma a transaction that is over: P2028, which no kind leads to', () => {
+    const original = new LeaseError('used after release')
+    expect(toDriverAdapterError(original)).toMatchObject({
+      name: 'TransactionClosedError',
+      code: 'P2028',
+      message: 'Transaction API error: used after release',
+      originalError: original,
+      meta: {
+        driverAdapterError: {
+          name: 'DriverAdapterError',
+          cause: { kind: 'TransactionAlreadyClosed', originalCode: 'POOL_LEASE' },
+        },
+      },
+    })
   })
 
   test.each([

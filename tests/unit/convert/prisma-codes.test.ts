@@ -11,7 +11,14 @@ test('an error of COMMIT carries the code that Prisma gives to such an error of 
   })
 })
 
-test('an error that is none of the database, or of a kind that no COMMIT fails with, stays as it is', () => {
+test('and says what the server said, where it said no more than its kind', () => {
+  const payload = { kind: 'TransactionWriteConflict', originalMessage: 'deadlock detected' } as const
+  expect(withPrismaCode(new DriverAdapterError(payload)).message).toBe('deadlock detected')
+  const unknown = Object.assign(new DriverAdapterError(payload), { message: 'nobody knows' })
+  expect(withPrismaCode(unknown).message).toBe('nobody knows')
+})
+
+test('an error that is none of the database stays as it is', () => {
   expect(withPrismaCode(new TypeError('a bug'))).not.toHaveProperty('code')
-  expect(withPrismaCode(new DriverAdapterError({ kind: 'TableDoesNotExist' }))).not.toHaveProperty('code')
+  expect(withPrismaCode(new DriverAdapterError({ kind: 'GenericJs', id: 1 }))).not.toHaveProperty('code')
 })

@@ -1,5 +1,6 @@
 /** What is said of transactions that did not end as somebody believed, and of what comes behind their end. */
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
+import { TransactionClosedError } from '../convert/prisma-codes.js'
 import { withOutcome } from './outcome.js'
 
 export interface Failure {
@@ -61,26 +62,19 @@ function stateError(code: string, message: string, cause?: Error): DriverAdapter
 
 /** The server refused BEGIN, so that a statement behind it would be saved by itself. */
 export function didNotBegin(error: Error): DriverAdapterError {
-  return closed(`Transaction already closed: it did not begin (${error.message}).`)
+  return new TransactionClosedError(`Transaction already closed: it did not begin (${error.message}).`)
 }
 
 /** A transaction that a statement of the user's has ended; what became of it is what that statement said. */
 export function endedByHand(text: string): DriverAdapterError {
-  return closed(
+  return new TransactionClosedError(
     `Transaction already closed: it was ended by hand, by the statement ${text.trim()}. ` +
       'Leave COMMIT and ROLLBACK to $transaction.',
   )
 }
 
 export function alreadyClosed(operation: string, how: string): DriverAdapterError {
-  return closed(
+  return new TransactionClosedError(
     `Transaction already closed: a ${operation} cannot be executed on a transaction that was ${how}.`,
   )
-}
-
-/** Prisma shows its own text for most of these; of a COMMIT, that of the error itself. */
-function closed(cause: string): DriverAdapterError {
-  const error = new DriverAdapterError({ kind: 'TransactionAlreadyClosed', cause })
-  error.message = cause
-  return error
 }

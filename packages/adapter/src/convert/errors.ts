@@ -3,6 +3,7 @@
 
 import { DriverAdapterError, isDriverAdapterError, type MappedError } from '@prisma/driver-adapter-utils'
 import { isPoolError, type PoolError, type PoolErrorCode } from '../pool/errors.js'
+import { TransactionClosedError } from './prisma-codes.js'
 import { redact } from './redact.js'
 import { isServerError, mapServerError } from './sqlstates.js'
 
@@ -22,12 +23,14 @@ export function toDriverAdapterError(error: unknown): Error {
     return new Error(`Thrown, but not an error: ${redact(String(error))}`)
   }
   if (isDriverAdapterError(error) && error.cause !== null) return error
+  if (isPoolError(error) && error.code === 'POOL_LEASE') {
+    return withOriginal(new TransactionClosedError(redact(error.message), error.code), error)
+  }
   const payload = isPoolError(error) ? mapPoolError(error) : mapConnectionError(error)
-  return payload === undefined ? asError(error) : withOriginal(payload, error)
+  return payload === undefined ? asError(error) : withOriginal(new DriverAdapterError(payload), error)
 }
 
-function withOriginal(payload: Payload, original: object): DriverAdapterError {
-  const error = new DriverAdapterError(payload)
+function withOriginal(error: DriverAdapterError, original: object): DriverAdapterError {
   return Object.defineProperty(error, 'originalError', { value: original })
 }
 
@@ -37,13 +40,13 @@ function asError(value: object): Error {
     : new Error('Thrown, but not an error', { cause: value })
 }
 
-const POOL_KINDS: Record<PoolErrorCode, (message: string) => MappedError> = {
+/** A misused lease is a `TransactionClosedError`, see above. */
+export const POOL_KINDS: Record<Exclude<PoolErrorCode, 'POOL_LEASE'>, (message: string) => MappedError> = {
   POOL_TIMEOUT: (cause) => ({ kind: 'TooManyConnections', cause }),
   POOL_TOO_MANY_REQUESTS: (cause) => ({ kind: 'TooManyConnections', cause }),
   POOL_CLOSED: () => ({ kind: 'ConnectionClosed' }),
   POOL_CONNECT: () => ({ kind: 'DatabaseNotReachable' }),
-  // These two kinds carry a text that Prisma shows.
-  POOL_LEASE: (cause) => ({ kind: 'TransactionAlreadyClosed', cause }),
+  // Carries a text that Prisma shows.
   POOL_OPTIONS: (message) => ({ kind: 'InvalidInputValue', message }),
 }
 
@@ -53,7 +56,7 @@ function mapPoolError(error: PoolError): Payload {
     return mapConnectFailure(error.code, message, error.cause)
   }
   // A newer version of this package, in the same tree, may have codes that this one has not.
-  const mapping = (POOL_KINDS as Partial<typeof POOL_KINDS>)[error.code]
+  const mapping = (POOL_KINDS as Partial<Record<PoolErrorCode, (message: string) => MappedError>>)[error.code]
   return { ...(mapping?.(message) ?? shown(error.code, message)), ...originals(error.code, message) }
 }
 
@@ -62,7 +65,7 @@ function mapConnectFailure(code: PoolErrorCode, message: string, cause: unknown)
   if (isPoolError(cause) && cause.cause !== undefined) return mapConnectFailure(code, message, cause.cause)
   const reason = messageOf(cause)
   const text = message.includes(reason) ? message : `${message}: ${reason}`
-  const mapped = typeof cause === 'object' && cause !== null ? mapConnectionError(cause) : undefined
+  const mapped = typeof cause === 'object' && cause !== null ? mapConnectionError(cause, true) : undefined
   // Not the database: a hook or a password function of the user threw.
   if (mapped === undefined) return { ...shown(code, text), ...originals(code, text) }
   // To lose a connection while it is being made is not to reach the server.
@@ -87,9 +90,9 @@ function shown(code: string, message: string): MappedError {
 }
 
 /** What happened between us and the server, or `undefined` if it is none of these. */
-function mapConnectionError(error: object): Payload | undefined {
+function mapConnectionError(error: object, isConnecting?: boolean): Payload | undefined {
   if (isServerError(error)) {
-    return { ...mapServerError(error), ...originals(error.code, redact(error.message)) }
+    return { ...mapServerError(error, isConnecting), ...originals(error.code, redact(error.message)) }
   }
   const nodeError = error as NodeError
   const mapped = mapTlsError(nodeError) ?? mapSocketError(nodeError) ?? mapBareMessage(nodeError)
@@ -125,18 +128,21 @@ function mapTlsError(error: NodeError): MappedError | undefined {
   return isTls ? { kind: 'TlsConnectionError', reason: messageOf(error) } : undefined
 }
 
-const SOCKET_KINDS: Record<string, 'DatabaseNotReachable' | 'ConnectionClosed' | 'SocketTimeout'> = {
+/** A test holds docs/errors.md against them. */
+export const SOCKET_KINDS: Record<string, 'DatabaseNotReachable' | 'ConnectionClosed' | 'SocketTimeout'> = {
   ECONNREFUSED: 'DatabaseNotReachable',
   ENOTFOUND: 'DatabaseNotReachable',
   EAI_AGAIN: 'DatabaseNotReachable',
   EHOSTUNREACH: 'DatabaseNotReachable',
   EHOSTDOWN: 'DatabaseNotReachable',
   ENETUNREACH: 'DatabaseNotReachable',
+  ENETDOWN: 'DatabaseNotReachable',
   EADDRNOTAVAIL: 'DatabaseNotReachable',
   ENOENT: 'DatabaseNotReachable',
   EACCES: 'DatabaseNotReachable',
   ECONNRESET: 'ConnectionClosed',
   ECONNABORTED: 'ConnectionClosed',
+  ENETRESET: 'ConnectionClosed',
   EPIPE: 'ConnectionClosed',
   ERR_STREAM_DESTROYED: 'ConnectionClosed',
   ERR_STREAM_WRITE_AFTER_END: 'ConnectionClosed',
@@ -184,7 +190,7 @@ const BARE_MESSAGES: readonly (readonly [RegExp, (message: string) => MappedErro
   [/^Cannot use a pool after calling end on the pool$/, () => ({ kind: 'ConnectionClosed' })],
   [/^timeout exceeded when trying to connect$/, (cause) => ({ kind: 'TooManyConnections', cause })],
   [/^Query read timeout$/, () => ({ kind: 'SocketTimeout' })],
-  [/^SASL: /, () => ({ kind: 'AuthenticationFailed' })],
+  [/^SASL\b/, () => ({ kind: 'AuthenticationFailed' })],
 ]
 
 function mapBareMessage(error: NodeError): MappedError | undefined {

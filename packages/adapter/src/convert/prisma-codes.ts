@@ -1,26 +1,67 @@
-// Prisma's own code for each kind of error, for the one place where Prisma does not give it: an error of
-// COMMIT reaches the user just as the adapter threw it.
+// Prisma's own code for each kind of error, for the two places where Prisma does not give the right one: an error
+// of COMMIT reaches the user just as the adapter threw it, and for a transaction that is over there is no kind.
 
-import { type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
 
 type Kind = DriverAdapterError['cause']['kind']
 
-/** The kinds that a COMMIT can fail with. https://www.prisma.io/docs/orm/reference/error-reference */
-const CODES: Partial<Record<Kind, string>> = {
+/**
+ * What PrismaClient makes of each kind that can come from here; a test asks it.
+ * https://www.prisma.io/docs/orm/reference/error-reference
+ */
+export const PRISMA_CODES: Partial<Record<Kind, string>> = {
+  AuthenticationFailed: 'P1000',
   DatabaseNotReachable: 'P1001',
+  DatabaseDoesNotExist: 'P1003',
   SocketTimeout: 'P1008',
+  DatabaseAlreadyExists: 'P1009',
+  DatabaseAccessDenied: 'P1010',
+  TlsConnectionError: 'P1011',
   ConnectionClosed: 'P1017',
-  TransactionAlreadyClosed: 'P1018',
+  LengthMismatch: 'P2000',
   UniqueConstraintViolation: 'P2002',
   ForeignKeyConstraintViolation: 'P2003',
   RestrictViolation: 'P2003',
+  InvalidInputValue: 'P2007',
   NullConstraintViolation: 'P2011',
+  ValueOutOfRange: 'P2020',
+  TableDoesNotExist: 'P2021',
+  ColumnNotFound: 'P2022',
+  InvalidIsolationLevel: 'P2023',
   TransactionWriteConflict: 'P2034',
+  TooManyConnections: 'P2037',
   postgres: 'P2039',
 }
 
-/** Gives an error the `code` that users match on. Other errors stay as they are. */
+/** Gives an error the `code` that users match on, and a message that says more than its kind. */
 export function withPrismaCode(error: Error): Error {
-  const code = isDriverAdapterError(error) ? CODES[error.cause.kind] : undefined
+  if (!isDriverAdapterError(error)) return error
+  const { kind, originalMessage } = error.cause
+  if (error.message === kind && originalMessage !== undefined) error.message = originalMessage
+  const code = PRISMA_CODES[kind]
   return code === undefined ? error : Object.assign(error, { code })
+}
+
+/**
+ * For a call on a transaction that is over. Prisma's code for those that it notices itself is P2028; what an adapter
+ * may say, `TransactionAlreadyClosed`, would be P1018, and P2010 in a raw query. But an error that is not *named*
+ * DriverAdapterError, Prisma passes on as it is, with its `code` and its `meta`.
+ */
+export class TransactionClosedError extends DriverAdapterError {
+  override readonly name = 'TransactionClosedError'
+  readonly code = 'P2028'
+  readonly meta: { readonly driverAdapterError: DriverAdapterError }
+
+  constructor(cause: string, originalCode = 'N/A') {
+    const payload = {
+      kind: 'TransactionAlreadyClosed',
+      cause,
+      originalCode,
+      originalMessage: cause,
+    } as const
+    super(payload)
+    this.message = `Transaction API error: ${cause}`
+    // As in every other error of Prisma's that comes from an adapter.
+    this.meta = { driverAdapterError: new DriverAdapterError(payload) }
+  }
 }

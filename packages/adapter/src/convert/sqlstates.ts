@@ -31,19 +31,28 @@ export function isServerError(value: unknown): value is ServerError {
   )
 }
 
-export function mapServerError(error: ServerError): MappedError {
-  return (BY_SQLSTATE[error.code] ?? (endsConnection(error) ? connectionClosed : other))(error)
+/** @param isConnecting - Whether the server refused a session, rather than a statement in one. */
+export function mapServerError(error: ServerError, isConnecting = error.severity === 'FATAL'): MappedError {
+  const mapping = (isConnecting ? WHEN_CONNECTING[error.code] : undefined) ?? BY_SQLSTATE[error.code]
+  return (mapping ?? (isConnectionException(error.code) ? connectionClosed : other))(error)
 }
 
-/** Class 08, but for a statement with the wrong number of parameters, which ends nothing. */
-function endsConnection({ code, severity }: ServerError): boolean {
-  return code.startsWith('08') && !(code === '08P01' && severity === 'ERROR')
+/** Class 08; not a violation of the protocol, which is a mistake of whoever sent it and will be one again. */
+function isConnectionException(code: string): boolean {
+  return code.startsWith('08') && code !== '08P01'
 }
 
 const connectionClosed: Mapping = () => ({ kind: 'ConnectionClosed' })
 const writeConflict: Mapping = () => ({ kind: 'TransactionWriteConflict' })
 
-const BY_SQLSTATE: Record<string, Mapping> = {
+/** What a code means that has another meaning of a statement. */
+const WHEN_CONNECTING: Readonly<Record<string, Mapping>> = {
+  // No CONNECT privilege on the database.
+  '42501': ({ message }) => ({ kind: 'DatabaseAccessDenied', ...defined({ db: firstQuoted(message) }) }),
+}
+
+/** Those that Prisma has a kind for; a test holds docs/errors.md against them. */
+export const BY_SQLSTATE: Readonly<Record<string, Mapping>> = {
   '22001': ({ column }) => ({ kind: 'LengthMismatch', ...defined({ column }) }),
   '22003': ({ message }) => ({ kind: 'ValueOutOfRange', cause: redact(message) }),
   '22P02': ({ message }) => ({ kind: 'InvalidInputValue', message: redact(message) }),
@@ -68,6 +77,7 @@ const BY_SQLSTATE: Record<string, Mapping> = {
   '57P01': connectionClosed, // pg_terminate_backend, shutdown
   '57P02': connectionClosed, // another backend crashed
   '57P03': connectionClosed, // starting up or shutting down
+  '57P04': connectionClosed, // the database was dropped
   '57P05': connectionClosed, // idle_session_timeout
 }
 
@@ -104,10 +114,14 @@ function keyColumns(detail: string | undefined): string[] | undefined {
   return Array.from(names.matchAll(/"(?:[^"]|"")*"|[^\s,]+/g), ([name]) => unquote(name))
 }
 
-/** `column "a" of relation "T" does not exist`, `column T.a does not exist`; elsewhere what is in quotes. */
+/**
+ * `column "a" of relation "T" does not exist`, `column T.a does not exist`; in another language what is in
+ * quotes, or has a dot within.
+ */
 function missingColumn(message: string): string | undefined {
   const column = /^column (.+?)(?: of relation .+)? does not exist$/.exec(message)?.[1]
-  return column === undefined ? firstQuoted(message) : column.replace(/"(?:[^"]|"")*"/g, unquote)
+  if (column !== undefined) return column.replace(/"(?:[^"]|"")*"/g, unquote)
+  return firstQuoted(message) ?? /[\w$]+(?:\.[\w$]+)+/.exec(message)?.[0]
 }
 
 /** `no pg_hba.conf entry for host "…", user "…", database "…", no encryption`: the third name. */
@@ -121,7 +135,7 @@ function firstQuoted(message: string): string | undefined {
 
 /** The names in a message, in the quotation marks of whichever language the server speaks. */
 function quoted(message: string): string[] {
-  return Array.from(message.matchAll(/["„“«»](.+?)["“”»«]/g), (match) => match[1] ?? '')
+  return Array.from(message.matchAll(/["„“«»「](.+?)["”“»«」]/g), ([, name = '']) => name.trim())
 }
 
 function unquote(name: string): string {

@@ -29,11 +29,17 @@ export function neverSent(lost: Error): Error {
   return error
 }
 
+/** These end a session whenever the server itself reports them: appendix A of the manual, 57P01 to 57P05, 25P03, 25P04. */
+const ENDS_SESSION = /^(57P0[1-5]|25P0[34])$/
+
 /**
  * Whether the server ends the session with this error (PostgreSQL manual 54.2.2: FATAL and PANIC). At the
- * moment it is reported the socket still looks healthy.
+ * moment it is reported the socket still looks healthy. What node-postgres tells of the severity is in the
+ * server's language; then the code has to tell, unless it comes with an ERROR, which a function may raise with
+ * any code.
  */
 export function isFatal(error: unknown): error is Error {
-  const severity = (error as { severity?: unknown } | null)?.severity
-  return severity === 'FATAL' || severity === 'PANIC'
+  const { severity, code } = (error ?? {}) as { severity?: unknown; code?: unknown }
+  if (typeof severity !== 'string' || severity === 'ERROR') return false
+  return severity === 'FATAL' || severity === 'PANIC' || (typeof code === 'string' && ENDS_SESSION.test(code))
 }

@@ -1,0 +1,272 @@
+// Where we answer otherwise than @prisma/adapter-pg, and what each of us says: the list that
+// docs/differences-from-adapter-pg.md explains, under the same names.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from '@jest/globals'
+import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
+import { errorOf } from '../prisma/support.js'
+import { adapters, type Adapters, type Both, type Scene } from './stage.js'
+
+export interface Difference extends Both<unknown> {
+  /** Its heading on the page. */
+  readonly name: string
+  /** Where there are several under one heading. */
+  readonly detail?: string
+  readonly run: (scene: Scene) => Promise<unknown>
+  readonly adapters?: Adapters
+}
+
+const rejected = (parts: object): unknown => ({ rejected: expect.objectContaining(parts) as unknown })
+const ofAdapter = (cause: object): unknown =>
+  expect.objectContaining({ driverAdapterError: expect.objectContaining(cause) as unknown })
+
+const taken = (prisma: Pick<PrismaClient, 'user'>) => prisma.user.create({ data: { email: 'ada@x' } })
+const fails = (prisma: Pick<PrismaClient, '$queryRaw'>) => errorOf(prisma.$queryRaw`SELECT 1/0`)
+
+/** A value of a type that adapter-pg gives up on, as text. */
+function unread(sqlText: string, text: unknown): Difference {
+  return {
+    name: 'Types that Prisma has none for',
+    detail: sqlText,
+    run: async ({ prisma }) => {
+      const [row] = await prisma.$queryRaw<{ value: unknown }[]>(Prisma.raw(`SELECT ${sqlText} AS value`))
+      return row?.value
+    },
+    theirs: rejected({ code: 'P2010', meta: ofAdapter({ kind: 'UnsupportedNativeDataType' }) }),
+    ours: text,
+  }
+}
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    name: 'Instants in a time zone',
+    async run({ prisma }) {
+      await prisma.$executeRaw`SELECT 1`
+      const { id } = await prisma.scalars.create({ data: { timestamptz: new Date('2024-01-15T12:00:00Z') } })
+      return prisma.$queryRaw`SELECT extract(epoch FROM "timestamptz")::int AS at FROM "Scalars" WHERE "id" = ${id}`
+    },
+    theirs: [{ at: Date.parse('2024-01-15T17:00:00Z') / 1_000 }],
+    ours: [{ at: Date.parse('2024-01-15T12:00:00Z') / 1_000 }],
+  },
+  unread(`'1 day 02:00'::interval`, '1 day 02:00:00'),
+  unread(`point(1, 2)`, '(1,2)'),
+  unread(`int4range(1, 5)`, '[1,5)'),
+  unread(`'a b'::tsvector`, `'a' 'b'`),
+  unread(`'"User"'::regclass`, '"User"'),
+  unread(`ROW(1, 'a')`, '(1,a)'),
+  unread(`'x'::"char"`, 'x'),
+  unread(`pg_advisory_xact_lock(1)`, null),
+  {
+    name: 'Lists of times with a time zone',
+    run: ({ prisma }) => prisma.lists.findMany({ where: { id: 2 }, select: { timetz: true } }),
+    theirs: rejected({ code: 'P2010' }),
+    ours: [{ timetz: [] }],
+  },
+  {
+    name: 'Amounts of money',
+    run: async ({ prisma }) => {
+      const [row] = await prisma.$queryRaw<{ owed: unknown }[]>`SELECT '-1234.5'::numeric::money AS owed`
+      return String(row?.owed)
+    },
+    theirs: rejected({ name: 'Error', message: expect.stringContaining('DecimalError') as unknown }),
+    ours: '-1234.5',
+  },
+  {
+    name: 'Values that must be unique',
+    run: ({ prisma }) => taken(prisma),
+    theirs: rejected({
+      code: 'P2002',
+      message: expect.stringContaining('on the constraint: `User_email_key`') as unknown,
+      meta: ofAdapter({ constraint: { index: 'User_email_key' } }),
+    }),
+    ours: rejected({
+      code: 'P2002',
+      message: expect.stringContaining('on the fields: (`email`)') as unknown,
+      meta: ofAdapter({ constraint: { index: 'User_email_key', fields: ['email'] } }),
+    }),
+  },
+  {
+    name: 'Values that must not be null',
+    async run({ prisma, database }) {
+      await database.query(`ALTER TABLE "Log" ADD COLUMN "why" text NOT NULL DEFAULT ''`)
+      await database.query(`ALTER TABLE "Log" ALTER COLUMN "why" DROP DEFAULT`)
+      const error = await errorOf(prisma.log.create({ data: { text: 'x' } }))
+      await database.query(`ALTER TABLE "Log" DROP COLUMN "why"`)
+      return error
+    },
+    theirs: expect.objectContaining({
+      code: 'P2011',
+      message: expect.stringContaining('(not available)') as unknown,
+    }),
+    ours: expect.objectContaining({
+      code: 'P2011',
+      message: expect.stringContaining('fields: (`why`)') as unknown,
+    }),
+  },
+  {
+    name: 'Names in errors',
+    detail: 'of a column',
+    run: ({ prisma }) => prisma.$executeRaw`INSERT INTO "User" ("nothing") VALUES (1)`,
+    theirs: rejected({ meta: ofAdapter({ column: 'nothing of relation User' }) }),
+    ours: rejected({ meta: ofAdapter({ column: 'nothing' }) }),
+  },
+  {
+    name: 'Names in errors',
+    detail: 'of a table',
+    run: ({ prisma }) => prisma.$queryRaw`SELECT * FROM "no where"`,
+    theirs: rejected({ meta: ofAdapter({ table: 'no' }) }),
+    ours: rejected({ meta: ofAdapter({ table: 'no where' }) }),
+  },
+  {
+    name: 'The connection of a failed query',
+    async run({ prisma }) {
+      const pids = new Set<number>()
+      for (let round = 0; round < 6; round++) {
+        const [row] = await prisma.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`
+        pids.add(row!.pid)
+        await errorOf(taken(prisma))
+      }
+      return pids.size
+    },
+    adapters: adapters(1),
+    theirs: 6,
+    ours: 1,
+  },
+  {
+    name: 'An error that is caught in a transaction',
+    async run({ prisma }) {
+      const outcome = await prisma
+        .$transaction(async (tx) => {
+          await tx.log.create({ data: { text: 'x' } })
+          await fails(tx)
+        })
+        .catch((error: Error) => error)
+      return [outcome, await prisma.log.count()]
+    },
+    theirs: [undefined, 0],
+    ours: [
+      expect.objectContaining({
+        code: 'P2039',
+        message: expect.stringContaining('the transaction was rolled back, not committed') as unknown,
+      }),
+      0,
+    ],
+  },
+  {
+    name: 'A statement behind one that failed',
+    run: ({ prisma }) =>
+      prisma.$transaction(async (tx) => {
+        await fails(tx)
+        await tx.user.count()
+      }),
+    theirs: rejected({ code: 'P2039', message: expect.not.stringContaining('division by zero') as unknown }),
+    ours: rejected({ code: 'P2039', message: expect.stringContaining('division by zero') as unknown }),
+  },
+  {
+    name: 'An error of COMMIT',
+    run: ({ prisma }) => prisma.$transaction((tx) => tx.deferred.create({ data: { id: 1, userId: 99 } })),
+    theirs: rejected({ name: 'DriverAdapterError', code: undefined }),
+    ours: rejected({ name: 'DriverAdapterError', code: 'P2003' }),
+  },
+  {
+    name: 'A transaction that is ended by hand',
+    async run({ prisma }) {
+      const error = await prisma
+        .$transaction(async (tx) => {
+          await tx.$executeRaw`ROLLBACK`
+          await tx.log.create({ data: { text: 'x' } })
+        })
+        .catch((error: Error) => error)
+      return [error, await prisma.log.count()]
+    },
+    theirs: [undefined, 1],
+    ours: [expect.objectContaining({ code: 'P2028' }), 0],
+  },
+  {
+    name: 'A transaction that is begun by hand',
+    run: ({ prisma }) => prisma.$executeRaw`BEGIN`,
+    theirs: 0,
+    ours: rejected({ code: 'P2010', meta: ofAdapter({ code: '25000' }) }),
+  },
+  {
+    name: 'Two statements in one call',
+    async run({ prisma }) {
+      const error = await prisma
+        .$executeRawUnsafe(`INSERT INTO "Log" ("text") VALUES ('x'); DELETE FROM "Tag" WHERE "name" = 'blue'`)
+        .catch((error: Error) => error)
+      return [error, await prisma.tag.count()]
+    },
+    theirs: [0, 2],
+    ours: [expect.objectContaining({ code: 'P2010', meta: ofAdapter({ originalCode: '42601' }) }), 3],
+  },
+  {
+    name: 'Scripts',
+    async run({ connect, database }) {
+      const adapter = await connect()
+      const error = await adapter
+        .executeScript(`DO $$ BEGIN PERFORM 1; PERFORM 2; END $$; CREATE TABLE scripted ()`)
+        .then(() => 'done')
+        .catch((error: Error) => error.name)
+      await adapter.dispose()
+      const tables = await database.query(`SELECT FROM pg_tables WHERE tablename = 'scripted'`)
+      await database.query('DROP TABLE IF EXISTS scripted')
+      return [error, tables.length]
+    },
+    theirs: ['DriverAdapterError', 0],
+    ours: ['done', 1],
+  },
+  {
+    name: 'The timeout of a transaction',
+    async run({ prisma, database }) {
+      await database.query('SELECT pg_advisory_lock(7)')
+      const transaction = prisma
+        .$transaction((tx) => tx.$executeRaw`SELECT pg_advisory_xact_lock(7)`, { timeout: 100 })
+        .then(() => 'done')
+        .catch((error: { code: string }) => error.code)
+      const outcome = await Promise.race([transaction, sleep(3_000, 'goes on waiting', { ref: false })])
+      await database.query('SELECT pg_advisory_unlock(7)')
+      await transaction
+      return outcome
+    },
+    theirs: 'goes on waiting',
+    ours: 'P2028',
+  },
+  {
+    name: 'No connection in time',
+    run: ({ prisma }) =>
+      prisma.$transaction(async () => {
+        await prisma.user.count()
+      }),
+    adapters: adapters(1, { timeoutMs: 200 }),
+    theirs: rejected({ name: 'Error', code: undefined }),
+    ours: rejected({
+      name: 'PrismaClientKnownRequestError',
+      code: 'P2037',
+      message: expect.stringMatching(/1 of at most 1 in use/) as unknown,
+    }),
+  },
+  {
+    name: 'A session that the server ends',
+    run: ({ prisma }) =>
+      prisma.$transaction((tx) => tx.$queryRaw`SELECT pg_terminate_backend(pg_backend_pid())`),
+    theirs: rejected({ meta: ofAdapter({ kind: 'postgres', originalCode: '57P01' }) }),
+    ours: rejected({ meta: ofAdapter({ kind: 'ConnectionClosed', originalCode: '57P01' }) }),
+  },
+  {
+    name: 'No right to connect',
+    async run({ prisma, database }) {
+      await database.query(`REVOKE CONNECT ON DATABASE ${database.name} FROM PUBLIC`)
+      await database.query(`CREATE ROLE ${database.name} LOGIN PASSWORD 'p'`)
+      const error = await errorOf(prisma.user.count())
+      await database.query(`DROP ROLE ${database.name}`)
+      return error
+    },
+    adapters: (database) => {
+      const url = new URL(database.url)
+      url.username = database.name
+      url.password = 'p'
+      return adapters(1, { url: url.href })(database)
+    },
+    theirs: expect.objectContaining({ code: 'P2039' }),
+    ours: expect.objectContaining({ code: 'P1010' }),
+  },
+]

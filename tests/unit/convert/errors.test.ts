@@ -294,6 +294,12 @@ describe('what the pool reports', () => {
     }
   })
 
+  test('a pg.Pool that was ended is closed, not out of reach', () => {
+    const cause = new Error('Cannot use a pool after calling end on the pool')
+    const error = new PoolConnectError('pool-1 gave up', { cause })
+    expect(payloadOf(error)).toMatchObject({ kind: 'ConnectionClosed' })
+  })
+
   test('a reason that the message has already is not repeated', () => {
     const error = new PoolTimeoutError('gave up: connect ECONNREFUSED 127.0.0.1:5432', { cause: refused() })
     expect(payloadOf(error).originalMessage).toBe(error.message)

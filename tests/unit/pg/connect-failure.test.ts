@@ -37,3 +37,8 @@ test('what is not known is told as it is, and tried again', () => {
     message: 'could not connect to h:1: odd',
   })
 })
+
+test('no connection URL that somebody put into an error gets into the message', () => {
+  for (const error of [failure('no token for postgres://u:hunter2@h/d'), 'postgres://u:hunter2@h/d'])
+    expect(explainConnectFailure('h:1', error).message).toContain('postgres://[hidden]')
+})

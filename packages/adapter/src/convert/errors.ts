@@ -4,7 +4,7 @@
 import { DriverAdapterError, isDriverAdapterError, type MappedError } from '@prisma/driver-adapter-utils'
 import { isPoolError, type PoolError, type PoolErrorCode } from '../pool/errors.js'
 import { TransactionClosedError } from './prisma-codes.js'
-import { redact } from './redact.js'
+import { redact } from '../redact.js'
 import { isServerError, mapServerError } from './sqlstates.js'
 
 type Payload = DriverAdapterError['cause']
@@ -68,8 +68,9 @@ function mapConnectFailure(code: PoolErrorCode, message: string, cause: unknown)
   const mapped = typeof cause === 'object' && cause !== null ? mapConnectionError(cause, true) : undefined
   // Not the database: a hook or a password function of the user threw.
   if (mapped === undefined) return { ...shown(code, text), ...originals(code, text) }
-  // To lose a connection while it is being made is not to reach the server.
-  const unreachable = mapped.kind === 'ConnectionClosed' || mapped.kind === 'SocketTimeout'
+  // To lose a connection while it is being made is not to reach the server; a pool that is over is just that.
+  const isLost = mapped.kind === 'ConnectionClosed' || mapped.kind === 'SocketTimeout'
+  const unreachable = isLost && !PG_POOL_ENDED.test(reason)
   return {
     ...(unreachable ? notReachable(cause as NodeError) : mapped),
     ...originals(mapped.originalCode, text),
@@ -177,6 +178,9 @@ function notReachable(error: NodeError): MappedError {
   }
 }
 
+/** Of a `pg.Pool` of the user's. */
+const PG_POOL_ENDED = /^Cannot use a pool after calling end on the pool$/
+
 /** Errors of node-postgres and of its pool that have nothing but a message. */
 const BARE_MESSAGES: readonly (readonly [RegExp, (message: string) => MappedError])[] = [
   [/^Connection terminated due to connection timeout$/, () => ({ kind: 'DatabaseNotReachable' })],
@@ -187,7 +191,7 @@ const BARE_MESSAGES: readonly (readonly [RegExp, (message: string) => MappedErro
     () => ({ kind: 'ConnectionClosed' }),
   ],
   [/^Received unexpected \w+ message from backend\.$/, () => ({ kind: 'ConnectionClosed' })],
-  [/^Cannot use a pool after calling end on the pool$/, () => ({ kind: 'ConnectionClosed' })],
+  [PG_POOL_ENDED, () => ({ kind: 'ConnectionClosed' })],
   [/^timeout exceeded when trying to connect$/, (cause) => ({ kind: 'TooManyConnections', cause })],
   [/^Query read timeout$/, () => ({ kind: 'SocketTimeout' })],
   [/^SASL\b/, () => ({ kind: 'AuthenticationFailed' })],

@@ -3,7 +3,7 @@
 // server translates it.
 
 import type { MappedError } from '@prisma/driver-adapter-utils'
-import { redact } from './redact.js'
+import { redact } from '../redact.js'
 
 /** The fields of node-postgres' `DatabaseError` that are used here. */
 export interface ServerError {

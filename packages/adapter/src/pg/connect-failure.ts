@@ -1,5 +1,6 @@
 /** What a failure to connect means: what happened, where, what to do, and whether trying again can help. */
 import type { ConnectFailure } from '../pool/types.js'
+import { redact } from '../redact.js'
 
 interface Advice {
   readonly isPermanent: boolean
@@ -45,9 +46,9 @@ function firstOf(error: unknown): unknown {
 }
 
 function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message
   // Whatever a password function of the user throws.
-  return typeof error === 'string' ? error : typeof error
+  if (!(error instanceof Error)) return typeof error === 'string' ? redact(error) : typeof error
+  return redact(error.message)
 }
 
 function adviceFor(error: unknown): Advice | undefined {

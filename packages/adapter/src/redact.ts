@@ -1,4 +1,4 @@
-// Keeps connection strings, and so passwords, out of messages.
+// Keeps connection strings, and so passwords, out of messages: of the pool as of Prisma.
 
 /** A message without the connection URLs and `password=` settings that someone may have put into it. */
 export function redact(message: string): string {

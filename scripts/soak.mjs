@@ -3,4 +3,4 @@
 import { run, setup } from './toolchain.mjs'
 
 await setup()
-process.exit(await run(process.execPath, ['--expose-gc', '--no-warnings', 'tests/soak/dist/soak/main.js']))
+process.exit(await run(process.execPath, ['--expose-gc', '--no-warnings', 'tests/load/dist/soak/main.js']))

@@ -74,7 +74,7 @@ export async function setup() {
     ['Installing dependencies', ['install', '--frozen-lockfile', '--prefer-offline']],
     [
       'Generating and building',
-      ['exec', 'turbo', 'run', 'build', '//#generate:tests', '//#build:soak', '--output-logs=errors-only'],
+      ['exec', 'turbo', 'run', 'build', '//#generate:tests', '//#build:load', '--output-logs=errors-only'],
     ],
   ]
   for (const [title, args] of steps) {

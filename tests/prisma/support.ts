@@ -13,7 +13,8 @@ export { collectWarnings, errorOf, SUBJECT } from '../integration/support.js'
 
 const MIGRATIONS = path.join(__dirname, 'migrations')
 
-const TABLES = '"User", "Profile", "Post", "Tag", "_PostToTag", "Log", "Deferred", "Scalars", "Lists"'
+const TABLES =
+  '"User", "Profile", "Post", "Tag", "_PostToTag", "Transfer", "Log", "Deferred", "Scalars", "Lists"'
 
 export interface Opened {
   readonly adapter: RealPoolAdapter

@@ -1,105 +1,70 @@
 // The calls that the load is made of: reads and transfers, by Prisma and by the pool alone; statements that
 // fail; waits that are aborted or run out; transactions and sessions that their borrowers leave behind.
 import type { Client } from 'pg'
-import type { Lease } from 'prisma-pg-real-pool'
+import { isOutcomeUnknown, type Lease } from 'prisma-pg-real-pool'
 import { Prisma } from '../generated/prisma/client.js'
-import { type Journal, type Outcome, textOf, type Transfer } from './journal.js'
-import type { Random } from './random.js'
-import { ACCOUNTS, type Stage, TAKEN, TOTAL } from './stage.js'
-
-/** What must never be; the run fails by it. */
-export class Violation extends Error {}
-
-export type Call = (stage: Stage, journal: Journal, random: Random) => Promise<unknown>
+import {
+  ACCOUNTS,
+  changesOf,
+  drawTransfer,
+  inOrder,
+  TOTAL,
+  type Transfer,
+  transferInBatch,
+  transferInOneStatement,
+  transferInTransaction,
+} from '../load/bank.js'
+import { type Call, Violation } from '../load/load.js'
+import type { Choice } from '../load/random.js'
+import { type Stage, TAKEN } from './stage.js'
 
 const transfers: Record<string, (stage: Stage, transfer: Transfer, progress: Progress) => Promise<unknown>> =
   {
-    'prisma: transfer in a transaction': ({ prisma }, transfer, progress) =>
-      prisma.$transaction(async (tx) => {
-        for (const [id, change] of changesOf(transfer)) {
-          await tx.user.update({ where: { id }, data: { balance: { increment: change } } })
-        }
-        await tx.log.create({ data: { text: textOf(transfer) } })
-        progress.mayHaveCommitted = true
-      }),
-
-    'prisma: transfer in a batch': ({ prisma }, transfer, progress) => {
-      progress.mayHaveCommitted = true
-      return prisma.$transaction([
-        ...changesOf(transfer).map(([id, change]) =>
-          prisma.user.update({ where: { id }, data: { balance: { increment: change } } }),
-        ),
-        prisma.log.create({ data: { text: textOf(transfer) } }),
-      ])
-    },
-
-    'prisma: transfer in one statement': ({ prisma }, transfer, progress) => {
-      const { source, target, amount } = transfer
-      progress.mayHaveCommitted = true
-      return prisma.$executeRaw`
-      WITH moved AS (
-        UPDATE "User" SET "balance" = "balance" + CASE "id" WHEN ${source}::int THEN ${-amount}::int ELSE ${amount}::int END
-         WHERE "id" IN (SELECT "id" FROM "User" WHERE "id" IN (${source}::int, ${target}::int) ORDER BY 1 FOR UPDATE)
-        RETURNING 1)
-      INSERT INTO "Log" ("text") SELECT ${textOf(transfer)} FROM moved LIMIT 1`
-    },
-
+    'prisma: transfer in a transaction': ({ prisma }, transfer) =>
+      prisma.$transaction((tx) => transferInTransaction(tx, transfer)),
+    'prisma: transfer in a batch': ({ prisma }, transfer) => transferInBatch(prisma, transfer),
+    'prisma: transfer in one statement': ({ prisma }, transfer) => transferInOneStatement(prisma, transfer),
     'pool: transfer in a transaction': ({ pools }, transfer, progress) =>
       pools.bare.use(async (client) => {
         await client.query('BEGIN')
         try {
-          for (const [id, change] of changesOf(transfer)) {
-            await client.query('UPDATE "User" SET "balance" = "balance" + $2 WHERE "id" = $1', [id, change])
+          for (const [id, by] of inOrder(changesOf(transfer))) {
+            await client.query('UPDATE "User" SET "balance" = "balance" + $2 WHERE "id" = $1', [id, by])
           }
-          await client.query('INSERT INTO "Log" ("text") VALUES ($1)', [textOf(transfer)])
+          await client.query('INSERT INTO "Transfer" VALUES ($1, $2, $3, $4)', [
+            transfer.id,
+            transfer.sourceId,
+            transfer.targetId,
+            transfer.amount,
+          ])
         } catch (error) {
           // As a careful program does; where the connection is lost, this fails, too.
           await client.query('ROLLBACK').catch(() => {})
           throw error
         }
-        progress.mayHaveCommitted = true
+        progress.hasSentCommit = true
         await client.query('COMMIT')
       }),
   }
 
-/** How far a transfer has come. */
+/** How far a transfer without Prisma has come. */
 interface Progress {
-  mayHaveCommitted: boolean
+  hasSentCommit: boolean
 }
 
-/** In one order for all, so that no two of them wait for each other. */
-function changesOf({ source, target, amount }: Transfer): [id: number, change: number][] {
-  const changes: [number, number][] = [
-    [source, -amount],
-    [target, amount],
-  ]
-  return changes.sort(([a], [b]) => a - b)
-}
-
-function transferBy(name: string): Call {
-  return async (stage, journal, random) => {
-    const source = random.between(1, ACCOUNTS)
-    const target = ((source + random.between(0, ACCOUNTS - 2)) % ACCOUNTS) + 1
-    const transfer = { id: journal.begin(), source, target, amount: random.between(1, 9) }
-    const progress: Progress = { mayHaveCommitted: false }
+function transferBy(name: string): Call<Stage> {
+  return async (stage, random) => {
+    const { journal } = stage
+    const transfer = drawTransfer(journal.begin(), random)
+    const progress: Progress = { hasSentCommit: false }
     try {
       await transfers[name]!(stage, transfer, progress)
       journal.end(transfer.id, 'acknowledged')
     } catch (error) {
-      journal.end(transfer.id, outcomeOf(error, progress))
+      journal.end(transfer.id, progress.hasSentCommit || isOutcomeUnknown(error) ? 'unknown' : 'rejected')
       throw error
     }
   }
-}
-
-/** Pool and server refuse before anything is sent; and some errors say that nothing was saved. */
-function outcomeOf(error: unknown, { mayHaveCommitted }: Progress): Outcome {
-  const { code = '', message = '' } = error as { code?: string; message?: string }
-  const isRefused =
-    !mayHaveCommitted ||
-    /^(P1000|P1001|P2037|POOL_.*)$/.test(code) ||
-    /nothing (of it )?was saved/.test(message)
-  return isRefused ? 'refused' : 'unknown'
 }
 
 /** The session is as a new one, and the sums are right whatever happens to others at the moment. */
@@ -133,7 +98,7 @@ async function borrow({ pools }: Stage, work: (lease: Lease) => Promise<unknown>
   }
 }
 
-export const CALLS: readonly (readonly [weight: number, name: string, call: Call])[] = [
+export const CALLS: readonly Choice<Call<Stage>>[] = [
   [
     20,
     'prisma: read',
@@ -162,7 +127,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     2,
     'prisma: transaction that times out',
-    ({ prisma }, _, random) =>
+    ({ prisma }, random) =>
       expectFailure(
         /Transaction already closed/,
         prisma.$transaction(
@@ -177,7 +142,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     2,
     'prisma: failure caught in a transaction',
-    ({ prisma }, _, random) =>
+    ({ prisma }, random) =>
       expectFailure(
         /nothing of it was saved/,
         prisma.$transaction(async (tx) => {
@@ -189,7 +154,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     2,
     'prisma: transaction that throws',
-    async ({ prisma }, _, random) => {
+    async ({ prisma }, random) => {
       const mine = new Error('mine')
       await prisma
         .$transaction(async (tx) => {
@@ -204,7 +169,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     2,
     'pool: transaction left open',
-    (stage, _, random) =>
+    (stage, random) =>
       borrow(stage, async ({ client }) => {
         await client.query(
           `BEGIN; UPDATE "User" SET "balance" = 0 WHERE "id" = ${random.between(1, ACCOUNTS)}`,
@@ -236,7 +201,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     3,
     'pool: wait aborted',
-    async ({ pools }, _, random) => {
+    async ({ pools }, random) => {
       const controller = new AbortController()
       const timer = setTimeout(() => controller.abort(), random.between(0, 5))
       try {
@@ -252,7 +217,7 @@ export const CALLS: readonly (readonly [weight: number, name: string, call: Call
   [
     3,
     'pool: wait that runs out',
-    async ({ pools }, _, random) => {
+    async ({ pools }, random) => {
       const lease = await pools.bare.acquire({ timeout: `${random.between(0, 5)}ms` })
       await lease.release()
     },

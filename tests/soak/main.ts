@@ -1,10 +1,12 @@
 // `npm run soak`: random load with random faults, and what must hold after it. SOAK_MS says for how long,
 // SOAK_SEED repeats the choices of another run. Ends with exit code 1 where anything does not hold.
-import { auditMoney, auditPool, listenersOf, untilNone } from './audit.js'
-import { Violation } from './calls.js'
-import { Faults } from './faults.js'
-import { Journal } from './journal.js'
-import { describe, Load } from './load.js'
+import { auditPool, listenersOf } from '../load/audit.js'
+import { auditMoney } from '../load/bank.js'
+import { calm } from '../load/bank-faults.js'
+import { Load } from '../load/load.js'
+import { judge, numberOf, seedOf } from '../load/program.js'
+import { CALLS, isExpected } from './calls.js'
+import { soakFaults } from './faults.js'
 import { heapInUse, isLeak, measureCalls } from './memory.js'
 import { report } from './report.js'
 import { openStage, type Stage } from './stage.js'
@@ -20,40 +22,29 @@ const WARM_AFTER_CALLS = 2_000
 
 async function main(): Promise<void> {
   const durationMs = numberOf('SOAK_MS') ?? DEFAULT_MS
-  const seed = numberOf('SOAK_SEED') ?? Math.floor(Math.random() * 2 ** 32)
+  const seed = seedOf('SOAK_SEED')
   console.log(`Soaking for ${durationMs / 1_000} s with SOAK_SEED=${seed} …`)
-  const violations = watchProcess()
-  const resources = activeResources()
-  const stage = await openStage()
-  try {
-    violations.push(...(await soak(stage, durationMs, seed)))
-  } catch (error) {
-    violations.push(error instanceof Violation ? error.message : describe(error))
-  } finally {
-    await stage.close()
-  }
-  violations.push(
-    ...(await untilNone(() => {
-      const left = activeResources()
-      return Promise.resolve(left === resources ? [] : [`handles: ${left}, before the run: ${resources}`])
-    })),
-  )
-  for (const violation of new Set(violations)) console.error(`VIOLATION ${violation}`)
-  console.log(
-    violations.length === 0 ? 'Everything held.' : `${violations.length} violations, SOAK_SEED=${seed}`,
-  )
-  process.exitCode = violations.length === 0 ? 0 : 1
+  await judge('SOAK_SEED', seed, async (violations) => {
+    const stage = await openStage()
+    try {
+      violations.push(...(await soak(stage, durationMs, seed)))
+    } finally {
+      await stage.close()
+    }
+  })
 }
 
 async function soak(stage: Stage, durationMs: number, seed: number): Promise<string[]> {
-  const journal = new Journal()
-  const load = new Load(stage, journal, { seed, workers: WORKERS })
-  const faults = new Faults(stage, seed)
+  const { journal } = stage
+  const load = new Load(stage, { calls: CALLS, isExpected, seed, workers: WORKERS })
+  const recoveriesMs: number[] = []
+  const faults = soakFaults(seed, recoveriesMs)
   const calmMs = Math.min(CALM_MS, durationMs / 5)
   const storm = async (stormMs: number) => {
-    faults.start()
+    faults.start(stage)
     await runFor(load, stormMs)
     await faults.stop()
+    calm(stage)
     await runFor(load, calmMs)
     return { calls: load.calls, heap: await heapInUse() }
   }
@@ -74,12 +65,12 @@ async function soak(stage: Stage, durationMs: number, seed: number): Promise<str
   }
   const listenersAfter = await listenersOf(stage.pools.bare)
 
-  console.log(report({ load, faults, journal, growths }))
+  console.log(report({ load, faults, recoveriesMs, journal, growths }))
   return [
     ...load.violations,
-    ...(await auditMoney(stage, journal)),
-    ...(await auditPool(stage, 'adapter', stage.pools.adapter)),
-    ...(await auditPool(stage, 'bare', stage.pools.bare)),
+    ...(await auditMoney(stage, journal)).map(({ text }) => text),
+    ...(await auditPool(stage.database, 'adapter', stage.pools.adapter)),
+    ...(await auditPool(stage.database, 'bare', stage.pools.bare)),
     ...growths
       .filter(isLeak)
       .map(({ what, calls, bytes }) => `the heap grew by ${bytes} in ${calls} calls: ${what}`),
@@ -89,38 +80,10 @@ async function soak(stage: Stage, durationMs: number, seed: number): Promise<str
   ]
 }
 
-async function runFor(load: Load, durationMs: number): Promise<void> {
+async function runFor(load: Load<Stage>, durationMs: number): Promise<void> {
   load.start()
   await new Promise((resolve) => setTimeout(resolve, durationMs))
   await load.rest()
-}
-
-/** What nobody caught, and what Node warns of, as violations from now on. */
-function watchProcess(): string[] {
-  const violations: string[] = []
-  process.on('unhandledRejection', (error) => violations.push(`unhandled rejection: ${describe(error)}`))
-  process.on('uncaughtException', (error) => violations.push(`uncaught exception: ${describe(error)}`))
-  process.on('warning', (warning) => {
-    // The load leaves transactions open on purpose.
-    const { code } = warning as { code?: string }
-    if (code !== 'REAL_POOL_OPEN_TRANSACTION') violations.push(`warning: ${describe(warning)}`)
-  })
-  return violations
-}
-
-/** What keeps the process alive, by kind. */
-function activeResources(): string {
-  const counts = new Map<string, number>()
-  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  return JSON.stringify(Object.fromEntries([...counts].sort()))
-}
-
-function numberOf(name: string): number | undefined {
-  const text = process.env[name]
-  if (text === undefined || text === '') return undefined
-  const value = Number(text)
-  if (!Number.isFinite(value) || value < 0) throw new Error(`${name} must be a number, not ${text}`)
-  return value
 }
 
 void main()

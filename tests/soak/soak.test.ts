@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 
-const MAIN = path.join(__dirname, 'dist/soak/main.js')
+const MAIN = path.join(__dirname, '../load/dist/soak/main.js')
 
 test('nothing is lost, doubled or left behind by two seconds of load with faults', async () => {
   const { code, output } = await new Promise<{ code: number | null; output: string }>((resolve) => {

@@ -1,15 +1,25 @@
 // Workers that call all the time, each with a stream of random numbers of its own, and what comes of it.
-import { CALLS, isExpected, Violation } from './calls.js'
-import type { Journal } from './journal.js'
-import { Random } from './random.js'
-import type { Stage } from './stage.js'
+import { type Choice, Random } from './random.js'
+
+/** What must never be; the run fails by it. */
+export class Violation extends Error {}
+
+export type Call<Stage> = (stage: Stage, random: Random) => Promise<unknown>
 
 /** Longer than every limit and every fault together: a call that takes longer hangs. */
 const HANGS_AFTER_MS = 60_000
 
-export class Load {
+export interface LoadOptions<Stage> {
+  readonly calls: readonly Choice<Call<Stage>>[]
+  /** Whether a failure is explained by a fault; any other is a violation. */
+  readonly isExpected: (error: unknown) => boolean
+  readonly seed: number
+  readonly workers: number
+}
+
+export class Load<Stage> {
   readonly #stage: Stage
-  readonly #journal: Journal
+  readonly #options: LoadOptions<Stage>
   readonly #workers: Worker[]
   /** How often each call succeeded, and how often it failed with each code. */
   readonly outcomes = new Map<string, Map<string, number>>()
@@ -17,9 +27,10 @@ export class Load {
   calls = 0
   #isResting = true
 
-  constructor(stage: Stage, journal: Journal, { seed, workers }: { seed: number; workers: number }) {
+  constructor(stage: Stage, options: LoadOptions<Stage>) {
     this.#stage = stage
-    this.#journal = journal
+    this.#options = options
+    const { seed, workers } = options
     this.#workers = Array.from({ length: workers }, (_, index) => new Worker(new Random(seed, index + 1)))
   }
 
@@ -47,21 +58,26 @@ export class Load {
   }
 
   async #callOnce(worker: Worker): Promise<void> {
-    const [name, call] = worker.random.pick(CALLS.map(([weight, ...rest]) => [weight, rest] as const))
+    const [name, call] = worker.random.pick(this.#options.calls)
     worker.call = name
     let outcome = 'ok'
     try {
-      await call(this.#stage, this.#journal, worker.random)
+      await call(this.#stage, worker.random)
     } catch (error) {
       outcome = codeOf(error)
       if (error instanceof Violation) this.violations.push(error.message)
-      else if (!isExpected(error)) this.violations.push(`${name}: ${describe(error)}`)
+      else if (!this.#options.isExpected(error)) this.violations.push(`${name}: ${describe(error)}`)
     }
     this.calls++
     worker.call = undefined
     const outcomes = this.outcomes.get(name) ?? new Map<string, number>()
-    this.outcomes.set(name, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
+    count(outcomes, outcome)
+    this.outcomes.set(name, outcomes)
   }
+}
+
+export function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 class Worker {
@@ -75,7 +91,7 @@ class Worker {
   }
 }
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown }
   return typeof code === 'string' ? code : String(message)
 }

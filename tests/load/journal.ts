@@ -1,17 +1,10 @@
 // What became of each transfer, as its caller was told. Kept outside of the heap, whose growth is measured.
 
 /** `unknown`: the caller was told so, or nothing; the transfer may be there, but only whole. */
-export type Outcome = 'open' | 'acknowledged' | 'refused' | 'unknown'
+export type Outcome = 'open' | 'acknowledged' | 'rejected' | 'unknown'
 
-const OUTCOMES: readonly Outcome[] = ['open', 'acknowledged', 'refused', 'unknown']
+const OUTCOMES: readonly Outcome[] = ['open', 'acknowledged', 'rejected', 'unknown']
 const MOST_TRANSFERS = 1 << 24
-
-export interface Transfer {
-  readonly id: number
-  readonly source: number
-  readonly target: number
-  readonly amount: number
-}
 
 export class Journal {
   readonly #outcomes = new Uint8Array(MOST_TRANSFERS)
@@ -38,14 +31,10 @@ export class Journal {
     const code = OUTCOMES.indexOf(outcome)
     return this.#outcomes.subarray(1, this.#last + 1).reduce((sum, each) => sum + Number(each === code), 0)
   }
-}
 
-/** As it is written to the database, beside what it does. */
-export function textOf({ id, source, target, amount }: Transfer): string {
-  return [id, source, target, amount].join(' ')
-}
-
-export function fromText(text: string): Transfer {
-  const [id = NaN, source = NaN, target = NaN, amount = NaN] = text.split(' ').map(Number)
-  return { id, source, target, amount }
+  /** As a line of text. */
+  summary(): string {
+    const counts = OUTCOMES.slice(1).map((outcome) => `${this.count(outcome)} ${outcome}`)
+    return `${this.last}: ${counts.join(', ')}`
+  }
 }

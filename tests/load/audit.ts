@@ -1,48 +1,15 @@
-// What must hold at the end: the money is all there and every transfer as its caller was told, the pools are
-// whole, and their connections have no more listeners than new ones.
+// Whether a pool is whole when all is at rest: what it says of itself, what the server says of it, and that its
+// connections have no more listeners than new ones.
 import type { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import type { Lease, RealPool } from 'prisma-pg-real-pool'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fromText, type Journal } from './journal.js'
-import { ACCOUNTS, BALANCE, type Stage } from './stage.js'
+import type { TestDatabase } from '../support/database.js'
 
 const WHOLE_WITHIN_MS = 20_000
 
-/** Each transfer that was acknowledged is there once, none that was refused is, and all that are there are whole. */
-export async function auditMoney({ database }: Stage, journal: Journal): Promise<string[]> {
-  const problems: string[] = []
-  const balances = Array.from({ length: ACCOUNTS + 1 }, () => BALANCE)
-  const found = new Set<number>()
-  for (const { text } of await database.query<{ text: string }>('SELECT "text" FROM "Log"')) {
-    const { id, source, target, amount } = fromText(text)
-    balances[source]! -= amount
-    balances[target]! += amount
-    const outcome = journal.outcomeOf(id)
-    if (found.has(id)) problems.push(`transfer ${id}, ${outcome ?? 'never begun'}, was made twice`)
-    else if (outcome !== 'acknowledged' && outcome !== 'unknown') {
-      problems.push(`transfer ${id} was made, but is ${outcome ?? 'never begun'}`)
-    }
-    found.add(id)
-  }
-  for (let id = 1; id <= journal.last; id++) {
-    if (journal.outcomeOf(id) === 'acknowledged' && !found.has(id)) {
-      problems.push(`transfer ${id} was acknowledged, but is not there`)
-    }
-  }
-  const accounts = await database.query<{ id: number; balance: number }>(
-    `SELECT "id", "balance" FROM "User" WHERE "id" <= ${ACCOUNTS}`,
-  )
-  for (const { id, balance } of accounts) {
-    if (balance !== balances[id])
-      problems.push(`account ${id} has ${balance}, its transfers say ${String(balances[id])}`)
-  }
-  if (accounts.length !== ACCOUNTS) problems.push(`there are ${accounts.length} accounts, not ${ACCOUNTS}`)
-  return problems
-}
-
 /** As many connections as the pool may have can be lent at once, and the server knows of no other. */
-export async function auditPool({ database }: Stage, name: string, pool: RealPool): Promise<string[]> {
+export async function auditPool(database: TestDatabase, name: string, pool: RealPool): Promise<string[]> {
   const { poolMax } = pool.getStats()
   const leases = await acquireAll(pool, poolMax)
   const pids = await Promise.all(leases.map(async ({ client }) => pidOf(client)))

@@ -6,7 +6,7 @@ export async function memoryInUse(): Promise<number> {
   const { gc } = globalThis
   if (gc === undefined) throw new Error('memory can be measured only with node --expose-gc.')
   // What one collection frees may hold what only the next one finds; finalizers run in between.
-  for (let times = 0; times < 4; times++) {
+  for (let times = 0; times < 10; times++) {
     gc()
     await turn()
   }

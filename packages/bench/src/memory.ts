@@ -1,6 +1,6 @@
 /**
- * What an idle connection holds in memory when it is the pool's, beside one that is a plain `pg.Client`. Real
- * connections, each used once; the pool itself is counted among its connections.
+ * What an idle connection holds in memory when it is the pool's, beside one that is a plain `pg.Client`: by how
+ * much the process grows when there are more of them. Real connections, each of which has been used.
  */
 import { Client } from 'pg'
 import { RealPool } from 'prisma-pg-real-pool'
@@ -11,44 +11,63 @@ import { withServer } from './server.js'
 
 const WARM_UP = 3
 
-/** Connections that exist, and are idle. */
-interface Held {
+/** Opened before it is measured what more of them hold: what only the first ones bring into being. */
+const FIRST = 10
+
+/** Connections of one kind. */
+interface Holder {
+  /** Opens so many more, uses all once, and leaves them idle. */
+  open(count: number): Promise<void>
   close(): Promise<unknown>
 }
 
 interface Subject {
   readonly what: string
-  readonly hold: (url: string, count: number) => Promise<Held>
+  readonly holderOn: (url: string) => Promise<Holder>
 }
 
 const PLAIN: Subject = {
   what: 'pg.Client',
-  async hold(url, count) {
+  holderOn(url) {
     // Parsed once, as the pool does, so that not each client has host and user as strings of its own.
     const { host, port, user, password, database, ssl } = new Client({ connectionString: url })
     const config = { host, port, user, password, database, ssl, keepAlive: true }
-    const clients = Array.from({ length: count }, () => new Client(config))
-    await Promise.all(clients.map((client) => client.connect()))
-    await Promise.all(clients.map((client) => client.query('SELECT 1')))
-    return { close: () => Promise.all(clients.map((client) => client.end())) }
+    const clients: Client[] = []
+    return Promise.resolve({
+      async open(count) {
+        const more = Array.from({ length: count }, () => new Client(config))
+        clients.push(...more)
+        await Promise.all(more.map((client) => client.connect()))
+        await Promise.all(clients.map((client) => client.query('SELECT 1')))
+      },
+      close: () => Promise.all(clients.map((client) => client.end())),
+    })
   },
 }
 
 const POOLED: Subject = {
   what: 'RealPool',
-  async hold(url, count) {
-    const pool = new RealPool({ connectionString: url, pool: { minSize: count, maxSize: count } })
-    await pool.open({ wait: true })
-    const use = (): Promise<unknown> => pool.use((client) => client.query('SELECT 1'))
-    await Promise.all(Array.from({ length: count }, use))
-    return { close: () => pool.close() }
+  async holderOn(url) {
+    let size = 0
+    const pool = new RealPool({ connectionString: url, pool: { minSize: 0, maxSize: 1 } })
+    await pool.open()
+    return {
+      async open(count) {
+        size += count
+        pool.resize({ minSize: size, maxSize: size })
+        await pool.wait()
+        const use = (): Promise<unknown> => pool.use((client) => client.query('SELECT 1'))
+        await Promise.all(Array.from({ length: size }, use))
+      },
+      close: () => pool.close(),
+    }
   },
 }
 
 export const memory: Benchmark<'connections' | 'rounds'> = {
   title: 'memory of an idle connection, in the pool and as a plain pg.Client',
   options: {
-    connections: { fallback: 80, min: 1, max: 1_000, help: 'how many are open at a time' },
+    connections: { fallback: 80, min: 1, max: 1_000, help: `how many, after ${FIRST} more` },
     rounds: {
       fallback: 15,
       min: 1,
@@ -57,13 +76,15 @@ export const memory: Benchmark<'connections' | 'rounds'> = {
     },
   },
   run: ({ connections, rounds }, progress) =>
-    withServer(connections + 10, async (url, postgresql) => {
+    withServer(FIRST + connections + 10, async (url, postgresql) => {
       progress(`${WARM_UP + rounds} rounds of 2 × ${connections} connections`)
-      const results = await interleave([PLAIN, POOLED], { rounds, warmUp: WARM_UP }, async ({ hold }) => {
+      const results = await interleave([PLAIN, POOLED], { rounds, warmUp: WARM_UP }, async ({ holderOn }) => {
+        const holder = await holderOn(url)
+        await holder.open(FIRST)
         const before = await memoryInUse()
-        const held = await hold(url, connections)
+        await holder.open(connections)
         const after = await memoryInUse()
-        await held.close()
+        await holder.close()
         return (after - before) / connections
       })
       const plain = results.get(PLAIN) ?? []

@@ -13,6 +13,7 @@ import type { Benchmark, Column, Row } from './benchmark.js'
 import { openFakePool } from './fake-pool.js'
 import { memoryInUse } from './memory-use.js'
 import { interleave, spreadOf } from './rounds.js'
+import { type Spent, startStopwatch } from './stopwatch.js'
 
 const WARM_UP = 2
 const FEWEST = 1_000
@@ -23,16 +24,13 @@ interface Crowd {
   readonly pool: Pool<FakeConnection>
   /** The only connection, lent. */
   readonly lease: Lease<FakeConnection>
-  readonly queueMs: number
-  readonly cpuAtStart: NodeJS.CpuUsage
+  readonly queued: Spent
   readonly settled: Promise<void>
 }
 
 interface Times {
-  readonly queueMs: number
-  readonly settleMs: number
-  /** What the process needed for both, the collector's threads included; less than a busy machine took. */
-  readonly cpuMs: number
+  readonly queued: Spent
+  readonly settled: Spent
 }
 
 interface Ending {
@@ -96,9 +94,8 @@ async function queue(
 ): Promise<Crowd> {
   const pool = await openFakePool(1, clock)
   const lease = await pool.acquire()
-  const cpuAtStart = process.cpuUsage()
   let pending = count
-  let queueMs = 0
+  const watch = startStopwatch()
   const settled = new Promise<void>((resolve) => {
     const done = (): void => {
       pending--
@@ -108,22 +105,19 @@ async function queue(
       void granted.release()
       done()
     }
-    const start = performance.now()
     for (let index = 0; index < count; index++) void pool.acquire(optionsOf(index)).then(use, done)
-    queueMs = performance.now() - start
   })
-  return { pool, lease, queueMs, cpuAtStart, settled }
+  return { pool, lease, queued: watch(), settled }
 }
 
 /** `begin` is what settles them, unless time does. */
-async function settle({ pool, queueMs, cpuAtStart, settled }: Crowd, begin = () => {}): Promise<Times> {
-  const start = performance.now()
+async function settle(crowd: Crowd, begin = () => {}): Promise<Times> {
+  const watch = startStopwatch()
   begin()
-  await settled
-  const settleMs = performance.now() - start
-  const { user, system } = process.cpuUsage(cpuAtStart)
-  await pool.close({ timeout: 0 })
-  return { queueMs, settleMs, cpuMs: (user + system) / 1e3 }
+  await crowd.settled
+  const settled = watch()
+  await crowd.pool.close({ timeout: 0 })
+  return { queued: crowd.queued, settled }
 }
 
 export const waiters: Benchmark<'most' | 'rounds'> = {
@@ -153,7 +147,7 @@ export const waiters: Benchmark<'most' | 'rounds'> = {
     }
     return {
       tables: [
-        { key: 'times', title: 'time: per waiter, and of all together', columns: TIME_COLUMNS, rows: times },
+        { key: 'times', title: 'CPU time', columns: TIME_COLUMNS, rows: times },
         { key: 'held', title: 'held while they wait', columns: HELD_COLUMNS, rows: held },
       ],
     }
@@ -163,10 +157,10 @@ export const waiters: Benchmark<'most' | 'rounds'> = {
 const TIME_COLUMNS: readonly Column[] = [
   { key: 'what', title: 'what' },
   { key: 'waiters', title: 'waiters' },
-  { key: 'queueNs', title: 'queue, ns each' },
-  { key: 'settleNs', title: 'settle, ns each' },
-  { key: 'totalMs', title: 'total, ms', digits: 1 },
-  { key: 'cpuMs', title: 'CPU, ms', digits: 1 },
+  { key: 'queueNs', title: 'to queue, ns each' },
+  { key: 'settleNs', title: 'to settle, ns each' },
+  { key: 'cpuMs', title: 'all, ms', digits: 1 },
+  { key: 'wallMs', title: 'by the clock, ms', digits: 1 },
 ]
 
 function timesRow(what: string, count: number, measured: readonly Times[]): Row {
@@ -174,10 +168,10 @@ function timesRow(what: string, count: number, measured: readonly Times[]): Row 
   return {
     what,
     waiters: count,
-    queueNs: medianOf(({ queueMs }) => (queueMs * 1e6) / count),
-    settleNs: medianOf(({ settleMs }) => (settleMs * 1e6) / count),
-    totalMs: medianOf(({ queueMs, settleMs }) => queueMs + settleMs),
-    cpuMs: medianOf((times) => times.cpuMs),
+    queueNs: medianOf(({ queued }) => (queued.cpuMs * 1e6) / count),
+    settleNs: medianOf(({ settled }) => (settled.cpuMs * 1e6) / count),
+    cpuMs: medianOf(({ queued, settled }) => queued.cpuMs + settled.cpuMs),
+    wallMs: medianOf(({ queued, settled }) => queued.wallMs + settled.wallMs),
   }
 }
 

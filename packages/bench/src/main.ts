@@ -1,5 +1,6 @@
 /** `npm run bench`: runs one benchmark in a process of its own, and prints what it found. */
 import type { Benchmark } from './benchmark.js'
+import { runComparison } from './compare/command.js'
 import { describeEnvironment } from './environment.js'
 import { memory } from './memory.js'
 import { helpOf, parseCommand } from './options.js'
@@ -10,7 +11,10 @@ import { waiters } from './waiters.js'
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = { 'pool-cost': poolCost, waiters, memory }
 
 async function main(): Promise<void> {
-  const command = parseCommand(process.argv.slice(2), BENCHMARKS)
+  const args = process.argv.slice(2)
+  const [first = '--'] = args
+  if (first.startsWith('--') && first !== '--help') return runComparison(args)
+  const command = parseCommand(args, BENCHMARKS)
   if (command === undefined) {
     console.log(helpOf(BENCHMARKS))
     return

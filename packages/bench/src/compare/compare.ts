@@ -1,0 +1,104 @@
+/** Runs a plan: the server, the databases, the proxies, one cell after the other. */
+import { availableParallelism } from 'node:os'
+import { createRequire } from 'node:module'
+import { describeEnvironment } from '../environment.js'
+import { withServer } from '../server.js'
+import { measureCell } from './cell.js'
+import { COUNTED_ROUND_TRIP_MS, countWork } from './counts.js'
+import { Databases } from './database.js'
+import { DelayProxy } from './delay-proxy.js'
+import type { Plan } from './plan.js'
+import type { Progress } from './progress.js'
+import type { Cell, Comparison, Count } from './results.js'
+
+/** Each contender has at most ten connections, and all of a cell have theirs at the same time. */
+const MAX_CONNECTIONS = 200
+
+const OTHERS = ['@prisma/adapter-pg', '@prisma/client', 'pg'] as const
+
+interface Manifest {
+  readonly version: string
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+
+export function compare(plan: Plan, progress: Progress): Promise<Comparison> {
+  return withServer(MAX_CONNECTIONS, async (serverUrl, postgresql) => {
+    const startedAt = new Date().toISOString()
+    const databases = await Databases.on(serverUrl)
+    const proxies = new Proxies(serverUrl)
+    try {
+      const cells: Cell[] = []
+      for (const cell of plan.cells) {
+        const { work, setting } = cell
+        progress.tell(`${work.name}, ${setting.name}`)
+        const proxy = setting.roundTripMs > 0 ? await proxies.of(setting.roundTripMs) : undefined
+        const measured = await databases.withFresh((directUrl) => {
+          const target = { url: proxy?.urlOf(directUrl) ?? directUrl, directUrl, poolSize: setting.poolSize }
+          return measureCell(cell, plan.contenders, target, plan.effort, () => progress.step())
+        })
+        cells.push(measured)
+      }
+      const counts: Count[] = []
+      for (const work of plan.counted) {
+        for (const contender of plan.contenders.filter(({ isLearner }) => !isLearner)) {
+          progress.tell(`counting ${work.name} of ${contender.name}`)
+          const proxy = await proxies.of(COUNTED_ROUND_TRIP_MS)
+          counts.push(await countWork(work, contender, databases, proxy, plan.effort))
+          progress.step()
+        }
+      }
+      return {
+        environment: { ...describeEnvironment(postgresql), cores: availableParallelism() },
+        versions: versions(),
+        startedAt,
+        effort: plan.effort,
+        roundTripsMs: proxies.measured,
+        cells,
+        counts,
+      }
+    } finally {
+      await proxies.stop()
+      await databases.close()
+    }
+  })
+}
+
+/** How many steps of the progress a plan has. */
+export function stepsOf({ cells, effort, counted, contenders }: Plan): number {
+  return cells.length * effort.launches + counted.length * contenders.filter(({ isLearner }) => !isLearner).length
+}
+
+/** One proxy for each distance, made when it is first needed. */
+class Proxies {
+  readonly #serverUrl: string
+  readonly #proxies = new Map<number, DelayProxy>()
+  readonly measured: Record<string, number> = {}
+
+  constructor(serverUrl: string) {
+    this.#serverUrl = serverUrl
+  }
+
+  async of(roundTripMs: number): Promise<DelayProxy> {
+    const known = this.#proxies.get(roundTripMs)
+    if (known !== undefined) return known
+    const proxy = await DelayProxy.inFrontOf(this.#serverUrl)
+    this.#proxies.set(roundTripMs, proxy)
+    this.measured[roundTripMs] = await proxy.setRoundTrip(roundTripMs, this.#serverUrl)
+    return proxy
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.stop()))
+  }
+}
+
+function versions(): Record<string, string> {
+  const require = createRequire(import.meta.url)
+  const own = require('../package.json') as Manifest
+  const ours = require('prisma-pg-real-pool/package.json') as Manifest
+  // Exact ones, every one of them.
+  const pinned = { ...own.dependencies, ...own.devDependencies }
+  const others = OTHERS.map((name) => [name, pinned[name] ?? 'unknown'] as const)
+  return { 'prisma-pg-real-pool': ours.version, ...Object.fromEntries(others) }
+}

@@ -1,0 +1,106 @@
+/** A comparison as a person at a terminal reads it. Pure. */
+import Table from 'cli-table3'
+import type { Cell, Comparison } from './results.js'
+import { SETTINGS } from './settings.js'
+import type { Estimate } from './statistics.js'
+import { type Summary, summarize } from './summary.js'
+import { WORKS } from './works.js'
+
+export function renderComparison(comparison: Comparison): string {
+  return [...machineOf(comparison), ...comparison.cells.map(cellText), countsText(comparison)].join('\n')
+}
+
+/** What it was measured on, and with. */
+export function machineOf({ environment, versions, effort, roundTripsMs }: Comparison): string[] {
+  const { node, platform, cpu, cores, postgresql = 'unknown' } = environment
+  const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const trips = Object.entries(roundTripsMs).map(([asked, got]) => `${asked} ms: ${got.toFixed(3)} ms`)
+  return [
+    `Node ${node}, PostgreSQL ${postgresql}, ${platform}, ${cores} × ${cpu}`,
+    libraries.join(', '),
+    `${effort.launches} × ${effort.rounds} rounds of ${effort.roundMs} ms`,
+    ...(trips.length === 0 ? [] : [`round trips as measured: ${trips.join(', ')}`]),
+  ]
+}
+
+function cellText(cell: Cell): string {
+  const table = emptyTable([
+    'contender',
+    'calls/s',
+    '× adapter-pg',
+    'CPU µs/call',
+    '% of adapter-pg',
+    'below Prisma µs',
+    '% of adapter-pg',
+    'p50 ms',
+    'p99 ms',
+    'worst/p50',
+  ])
+  table.push(...summarize(cell).map(rowOf))
+  return `\n${titleOf(WORKS, cell.work)} — ${titleOf(SETTINGS, cell.setting)}\n${table.toString()}`
+}
+
+function rowOf(summary: Summary): string[] {
+  const { contender, callsPerSecond, speed, cpuUs, cpuShare, belowUs, belowShare, p50Ms, p99Ms, unfairness } =
+    summary
+  return [
+    contender,
+    figure(callsPerSecond),
+    interval(speed, 1),
+    figure(cpuUs),
+    interval(cpuShare, 100),
+    figure(belowUs),
+    interval(belowShare, 100),
+    figure(p50Ms, 2),
+    figure(p99Ms, 2),
+    figure(unfairness, 1),
+  ]
+}
+
+function countsText({ counts }: Comparison): string {
+  if (counts.length === 0) return ''
+  const table = emptyTable([
+    'work',
+    'contender',
+    'round trips/call',
+    'backends opened',
+    'held ms/call',
+    'kB grown/10,000',
+    'first call ms',
+  ])
+  table.push(
+    ...counts.map(({ work, contender, roundTrips, backends, calls, heldMs, grownBytes, firstCallMs }) => [
+      work,
+      contender,
+      figure(roundTrips, 2),
+      `${figure(backends)} for ${figure(calls)}`,
+      figure(heldMs, 2),
+      figure(grownBytes === undefined ? undefined : grownBytes / 1e3),
+      figure(firstCallMs),
+    ]),
+  )
+  return `\ncounted: 16 callers on 10 connections to a server 2 ms away\n${table.toString()}`
+}
+
+function emptyTable(head: readonly string[]): Table.Table {
+  const noRules = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
+  const colAligns = head.map((title) => (/^(work|contender)$/.test(title) ? 'left' : 'right'))
+  return new Table({ head: [...head], colAligns, style: { head: [], border: [] }, chars: noRules })
+}
+
+export function titleOf(all: readonly { readonly name: string; readonly title: string }[], name: string): string {
+  return all.find((one) => one.name === name)?.title ?? name
+}
+
+export function figure(value: number | undefined, digits = 0): string {
+  if (value === undefined) return ''
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+/** The median, and the interval around it. */
+function interval(value: Estimate | undefined, factor: number): string {
+  if (value === undefined) return ''
+  const digits = factor === 1 ? 2 : 0
+  const [median, low, high] = [value.median, value.low, value.high].map((part) => figure(part * factor, digits))
+  return `${median} (${low}–${high})`
+}

@@ -1,0 +1,105 @@
+/** Who is measured. Adding a contender is adding an entry here. */
+import { createHash } from 'node:crypto'
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import type { Pool } from 'pg'
+import type { RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { connectNull } from './null-adapter.js'
+import { connectPlainPg } from './plain-pg.js'
+import type { Unique, Work } from './works.js'
+
+/** The database, and what a contender may use of it. */
+export interface Target {
+  /** By way of the delay proxy, where the setting has one. */
+  readonly url: string
+  /** Without it, for what is prepared before anything is measured. */
+  readonly directUrl: string
+  readonly poolSize: number
+}
+
+/** A contender that is ready to do one work. */
+export interface Session {
+  call(index: number): Promise<unknown>
+  /** For how long connections have been borrowed so far, all of them together; where somebody lends any. */
+  readonly heldMs?: () => number
+  stop(): Promise<void>
+}
+
+export interface Contender {
+  readonly name: string
+  readonly title: string
+  /** Learns by heart what adapter-pg asks or answers before it begins. */
+  readonly isLearner?: boolean
+  connect(target: Target, work: Work, unique: Unique): Promise<Session>
+}
+
+/** What others are compared with. */
+export const BASELINE = 'adapter-pg'
+/** Who answers from memory: what it costs is Prisma's own. */
+export const NULL = 'null'
+
+interface Adapter {
+  readonly factory: SqlDriverAdapterFactory
+  readonly heldMs: () => number
+}
+
+/** Libraries are loaded only by the process that measures them. */
+function throughPrisma(name: string, title: string, open: (target: Target) => Promise<Adapter>): Contender {
+  return {
+    name,
+    title,
+    async connect(target, work, unique) {
+      const { factory, heldMs } = await open(target)
+      return { ...(await work.start(factory, unique)), heldMs }
+    },
+  }
+}
+
+type AdapterPgOptions = ConstructorParameters<typeof import('@prisma/adapter-pg').PrismaPg>[1]
+
+function adapterPg(name: string, title: string, options: AdapterPgOptions = {}): Contender {
+  return throughPrisma(name, title, async ({ url, poolSize }) => {
+    const [{ PrismaPg }, { Pool }] = await Promise.all([import('@prisma/adapter-pg'), import('pg')])
+    const pool = new Pool({ connectionString: url, max: poolSize })
+    const factory = new PrismaPg(pool, { ...options, disposeExternalPool: true })
+    return { factory, heldMs: watchHolding(pool) }
+  })
+}
+
+function ours(name: string, title: string, options: RealPoolAdapterOptions = {}): Contender {
+  return throughPrisma(name, title, async ({ url, poolSize }) => {
+    const { RealPoolAdapter } = await import('prisma-pg-real-pool')
+    const pool = { minSize: Math.min(2, poolSize), maxSize: poolSize, timeout: '1m' } as const
+    const factory = new RealPoolAdapter({ connectionString: url, ...options, pool })
+    return { factory, heldMs: () => factory.pool.getStats().usageMs }
+  })
+}
+
+/** Adds up from the first time it is asked, since to watch costs something. */
+export function watchHolding(pool: Pool): () => number {
+  let held = 0
+  let isWatching = false
+  const since = new Map<unknown, number>()
+  const watch = (): void => {
+    isWatching = true
+    pool.on('acquire', (client) => since.set(client, performance.now()))
+    pool.on('release', (_, client) => {
+      const start = since.get(client)
+      if (start !== undefined) held += performance.now() - start
+      since.delete(client)
+    })
+  }
+  return () => {
+    if (!isWatching) watch()
+    return held
+  }
+}
+
+const nameOf = ({ sql }: { readonly sql: string }): string => createHash('md5').update(sql).digest('hex')
+
+export const CONTENDERS: readonly Contender[] = [
+  adapterPg(BASELINE, '@prisma/adapter-pg'),
+  adapterPg('adapter-pg-named', '@prisma/adapter-pg, statementNameGenerator', { statementNameGenerator: nameOf }),
+  ours('ours', 'prisma-pg-real-pool'),
+  { name: NULL, title: 'answers from memory', isLearner: true, connect: connectNull },
+  { name: 'pg', title: 'pg alone, prepared statements', isLearner: true, connect: connectPlainPg },
+]

@@ -1,0 +1,99 @@
+/** Notes what Prisma asks of an adapter, and what it answers. */
+import type {
+  SqlDriverAdapter,
+  SqlDriverAdapterFactory,
+  SqlQuery,
+  SqlQueryable,
+  SqlResultSet,
+} from '@prisma/driver-adapter-utils'
+import type { Unique, Work } from './works.js'
+
+export type Answer =
+  | { readonly rows: SqlResultSet }
+  | { readonly affected: number }
+  | { readonly error: unknown }
+
+export type Step =
+  | { readonly kind: 'begin'; readonly isolationLevel: string | undefined }
+  | { readonly kind: 'statement'; readonly sql: string; readonly args: readonly unknown[]; readonly answer: Answer }
+  | { readonly kind: 'end' }
+
+/** One call of a work: what it asked for, in order, and the unique texts that it was given. */
+export interface RecordedCall {
+  readonly steps: readonly Step[]
+  readonly uniques: readonly string[]
+}
+
+/** More than there are callers of one work, so that those who are at it at the same time meet other rows. */
+const CALLS = 500
+
+/** Does a work on adapter-pg, one call after the other. */
+export async function record(url: string, work: Work, unique: Unique): Promise<RecordedCall[]> {
+  const { PrismaPg } = await import('@prisma/adapter-pg')
+  let steps: Step[] = []
+  let uniques: string[] = []
+  const factory = recordFactory(new PrismaPg(url), (step) => steps.push(step))
+  const started = await work.start(factory, () => {
+    const text = unique()
+    uniques.push(text)
+    return text
+  })
+  const calls: RecordedCall[] = []
+  for (let index = 0; index < CALLS; index++) {
+    steps = []
+    uniques = []
+    await started.call(index)
+    calls.push({ steps, uniques })
+  }
+  await started.stop()
+  return calls
+}
+
+type Note = (step: Step) => void
+
+function recordFactory(factory: SqlDriverAdapterFactory, note: Note): SqlDriverAdapterFactory {
+  const { provider, adapterName } = factory
+  return { provider, adapterName, connect: async () => recordAdapter(await factory.connect(), note) }
+}
+
+function recordAdapter(adapter: SqlDriverAdapter, note: Note): SqlDriverAdapter {
+  return {
+    ...recordQueries(adapter, note),
+    executeScript: (script) => adapter.executeScript(script),
+    getConnectionInfo: () => adapter.getConnectionInfo?.() ?? { supportsRelationJoins: true },
+    dispose: () => adapter.dispose(),
+    async startTransaction(isolationLevel) {
+      const transaction = await adapter.startTransaction(isolationLevel)
+      note({ kind: 'begin', isolationLevel })
+      const { options } = transaction
+      const end = (): void => note({ kind: 'end' })
+      return {
+        ...recordQueries(transaction, note),
+        options,
+        commit: () => transaction.commit().then(end),
+        rollback: () => transaction.rollback().then(end),
+      }
+    },
+  }
+}
+
+function recordQueries(queryable: SqlQueryable, note: Note): SqlQueryable {
+  const { provider, adapterName } = queryable
+  const noted = async <T>({ sql, args }: SqlQuery, result: Promise<T>, answer: (value: T) => Answer): Promise<T> => {
+    const given = [...args]
+    try {
+      const value = await result
+      note({ kind: 'statement', sql, args: given, answer: answer(value) })
+      return value
+    } catch (error) {
+      note({ kind: 'statement', sql, args: given, answer: { error } })
+      throw error
+    }
+  }
+  return {
+    provider,
+    adapterName,
+    queryRaw: (query) => noted(query, queryable.queryRaw(query), (rows) => ({ rows })),
+    executeRaw: (query) => noted(query, queryable.executeRaw(query), (affected) => ({ affected })),
+  }
+}

@@ -102,7 +102,7 @@ describe('check', () => {
     const hooks = { configure: undefined, reset: undefined, check: undefined }
     const connector = new PgConnector(
       config,
-      { ...hooks, limitMs: 5_000, queryTimeoutMs: Infinity },
+      { ...hooks, limitMs: 5_000, statementCacheSize: 0, queryTimeoutMs: Infinity },
       systemClock,
     )
     const connection = await connector.open(new AbortController().signal)

@@ -3,7 +3,7 @@
 import { test as jestTest } from '@jest/globals'
 import pg from 'pg'
 import type { PoolOptions, RealPoolAdapterOptions } from 'prisma-pg-real-pool'
-import { parseDuration } from '../../packages/adapter/src/option-schema.js'
+import { CONNECTION_KEYS, parseDuration } from '../../packages/adapter/src/option-schema.js'
 import { NO_POOLING } from '../integration/support.js'
 
 const NAMES = ['native', 'null', 'pg-pool'] as const
@@ -59,16 +59,25 @@ export function backendFor(
     }
     case 'pg-pool': {
       const { maxSize: max = 10, timeout = '30s' } = pool
-      const { schema, onPoolError, onConnectionError, queryTimeout, transaction, ...connection } = options
+      const [others, connection] = partition(options)
       const pgPool = new pg.Pool({
         connectionString,
-        ...(connection as pg.ClientConfig),
+        ...connection,
         max,
         connectionTimeoutMillis: parseDuration('timeout', timeout),
         idleTimeoutMillis: 0,
       })
-      const others = { schema, onPoolError, onConnectionError, queryTimeout, transaction }
       return { options: { pool: pgPool, ...others }, end: () => pgPool.end() }
     }
   }
+}
+
+/** What is the adapter's, and what is for the connections of a pool that is not its own. */
+function partition(options: OtherOptions): [RealPoolAdapterOptions, pg.ClientConfig] {
+  const isForConnections = ([key]: [string, unknown]) => (CONNECTION_KEYS as readonly string[]).includes(key)
+  const entries = Object.entries(options)
+  return [
+    Object.fromEntries(entries.filter((entry) => !isForConnections(entry))),
+    Object.fromEntries(entries.filter(isForConnections)),
+  ]
 }

@@ -2,6 +2,7 @@
  * One schema that checks every option, and knows its default. Resolving is pure: no environment, no connection.
  * All problems are reported at once, each with the option's name, the value and the fix.
  */
+import type { SqlQuery } from '@prisma/driver-adapter-utils'
 import ms, { type StringValue } from 'ms'
 import type { ClientConfig } from 'pg'
 import * as v from 'valibot'
@@ -278,6 +279,8 @@ const transactionEntries = {
 const adapterEntries = {
   ...realPoolEntries,
   queryTimeout: v.optional(duration, 0),
+  statementCacheSize: v.optional(wholeNumber(0), 256),
+  statementNameGenerator: v.optional(callback<(query: SqlQuery) => string>()),
   transaction: v.optional(onlyOptions(transactionEntries), {}),
   userDefinedTypeParser: v.optional(callback<UserDefinedTypeParser>()),
   onPoolError: v.optional(callback<(error: Error) => void>()),

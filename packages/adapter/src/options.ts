@@ -2,7 +2,7 @@
  * Every option: its type, its meaning and its default for users, and what the pool and its connector go by.
  * What checks them is option-schema.ts.
  */
-import type { SqlQueryable } from '@prisma/driver-adapter-utils'
+import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
 import type { Client, ClientConfig } from 'pg'
 import {
   adapterSchema,
@@ -211,6 +211,13 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
    * that within a second, its connection is closed and replaced. `0`: as long as it takes. @defaultValue `0`
    */
   queryTimeout?: Duration | undefined
+  /**
+   * How many statements each connection keeps prepared; the one that was not used for longest gives way to the next.
+   * A text is prepared when it comes up for the second time. `0`: none is prepared. @defaultValue `256`
+   */
+  statementCacheSize?: number | undefined
+  /** A name for the prepared statement of a query, instead of ours; then it is prepared at once. */
+  statementNameGenerator?: ((query: SqlQuery) => string) | undefined
   /** How transactions behave. */
   transaction?: TransactionOptions | undefined
   /**
@@ -251,6 +258,8 @@ export interface ResolvedOptions {
   readonly transaction: TransactionSettings
   readonly connectTimeout: number
   readonly queryTimeout: number
+  readonly statementCacheSize: number
+  readonly statementNameGenerator: ((query: SqlQuery) => string) | undefined
   readonly leakDetectionThreshold: number
   readonly hooks: ConnectionHooks
   readonly userDefinedTypeParser: UserDefinedTypeParser | undefined
@@ -258,6 +267,12 @@ export interface ResolvedOptions {
   readonly onPoolError: ((error: Error) => void) | undefined
   readonly onConnectionError: ((error: Error) => void) | undefined
 }
+
+/** Those that calls go by. */
+export type AdapterSettings = Pick<
+  ResolvedOptions,
+  'transaction' | 'userDefinedTypeParser' | 'statementNameGenerator'
+>
 
 export function resolveRealPoolOptions(options: string | RealPoolOptions): ResolvedOptions {
   return resolve(options, realPoolSchema)
@@ -277,6 +292,8 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     transaction,
     queryTimeout,
     userDefinedTypeParser,
+    statementCacheSize,
+    statementNameGenerator,
     onPoolError,
     onConnectionError,
     ...connection
@@ -301,6 +318,9 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     transaction: transaction ?? NO_TRANSACTIONS,
     connectTimeout: zeroIsNever(connectTimeout),
     queryTimeout: zeroIsNever(queryTimeout ?? 0),
+    // Of RealPool's own users, each prepares what he likes.
+    statementCacheSize: statementCacheSize ?? 0,
+    statementNameGenerator,
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
     userDefinedTypeParser,

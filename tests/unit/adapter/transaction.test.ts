@@ -2,12 +2,18 @@
 import { expect, test } from '@jest/globals'
 import type { Transaction } from '@prisma/driver-adapter-utils'
 import { startTransaction } from '../../../packages/adapter/src/adapter/transaction.js'
+import { columnsOf } from '../../../packages/adapter/src/convert/columns.js'
+import type { AdapterSettings } from '../../../packages/adapter/src/options.js'
 import type { PgConnection } from '../../../packages/adapter/src/pg/connection.js'
 import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
 import type { AcquireOptions } from '../../../packages/adapter/src/pool/types.js'
 import { errorOf, sql } from '../../integration/support.js'
 
-const SETTINGS = { acquire: 'first-query', autosave: 'never', idleTimeout: 0, maxDuration: 0 } as const
+const SETTINGS: AdapterSettings = {
+  transaction: { acquire: 'first-query', autosave: 'never', idleTimeout: 0, maxDuration: 0 },
+  userDefinedTypeParser: undefined,
+  statementNameGenerator: undefined,
+}
 
 /** Lends one connection, once, and notes what happens to it. */
 class FakeLender {
@@ -24,9 +30,9 @@ class FakeLender {
     this.signal = signal
     const connection = {
       expectRollback: () => {},
-      query: ({ text }: { text: string }) => {
+      run: ({ text }: { text: string }) => {
         this.sent.push(text)
-        return Promise.resolve({ command: '', rows: [], fields: [], rowCount: 0 })
+        return Promise.resolve({ columns: columnsOf([]), rows: [], tag: '' })
       },
     } as unknown as PgConnection
     const release = () => {

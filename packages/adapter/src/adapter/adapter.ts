@@ -10,29 +10,28 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import type { QueryArrayResult } from 'pg'
 import { refuseNul } from '../convert/arguments.js'
-import type { ResolvedOptions } from '../options.js'
+import type { ResultColumns } from '../convert/columns.js'
+import type { AdapterSettings } from '../options.js'
 import type { Lender } from '../pg/lender.js'
+import type { StatementResult } from '../pg/statement.js'
 import { borrow } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
 import { startTransaction } from './transaction.js'
-
-type Settings = Pick<ResolvedOptions, 'transaction' | 'userDefinedTypeParser'>
 
 export class RealPoolConnection implements SqlDriverAdapter {
   readonly provider = 'postgres'
   readonly adapterName = ADAPTER_NAME
   readonly #lender: Lender
   readonly #schemaName: string | undefined
-  readonly #settings: Settings
+  readonly #settings: AdapterSettings
   readonly #onDispose: () => Promise<void>
   #disposed: Promise<void> | undefined
 
   constructor(
     lender: Lender,
     schemaName: string | undefined,
-    settings: Settings,
+    settings: AdapterSettings,
     onDispose: () => Promise<void>,
   ) {
     this.#lender = lender
@@ -74,10 +73,10 @@ export class RealPoolConnection implements SqlDriverAdapter {
     return this.#disposed
   }
 
-  #run(query: SqlQuery): Promise<QueryArrayResult> {
+  #run(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
     return asPrismaDoes(() => {
-      const statement = statementOf(query)
-      return borrow(this.#lender, query.sql, (connection) => connection.query(statement))
+      const statement = statementOf(query, this.#settings.statementNameGenerator)
+      return borrow(this.#lender, query.sql, (connection) => connection.run(statement))
     })
   }
 }

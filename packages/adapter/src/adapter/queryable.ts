@@ -1,48 +1,37 @@
 /** One statement of Prisma's on one connection: arguments in, rows and counts out, errors as Prisma knows them. */
 import type { SqlQuery, SqlQueryable, SqlResultSet } from '@prisma/driver-adapter-utils'
-import type { QueryArrayResult } from 'pg'
 import { refuseNul, toPgValues } from '../convert/arguments.js'
+import { columnsOf, type ResultColumns, resultSetOf } from '../convert/columns.js'
 import { toDriverAdapterError } from '../convert/errors.js'
 import { FIRST_USER_OID } from '../convert/oids.js'
-import { columnTypeIn, textParserOf } from '../convert/results.js'
 import type { UserDefinedTypeParser } from '../options.js'
-import type { StatementConfig } from '../pg/batch-query.js'
+import type { StatementConfig, StatementResult } from '../pg/statement.js'
 
 export const ADAPTER_NAME = 'prisma-pg-real-pool'
 
-const types = { getTypeParser: textParserOf }
-
 /**
- * What goes over the wire for a query of Prisma's.
+ * What goes over the wire for a query of Prisma's. One statement only, with or without arguments: a second one smuggled
+ * in is refused by the server.
  *
  * @throws DriverAdapterError where PostgreSQL cannot be given its text or its arguments.
  */
-export function statementOf({ sql, args, argTypes }: SqlQuery): StatementConfig {
+export function statementOf(
+  query: SqlQuery,
+  generateName: ((query: SqlQuery) => string) | undefined,
+): StatementConfig<ResultColumns> {
+  const { sql, args, argTypes } = query
   refuseNul(sql)
-  return {
-    text: sql,
-    values: toPgValues(args, argTypes),
-    rowMode: 'array',
-    // One statement only, with or without arguments: a second one smuggled in is refused by the server.
-    queryMode: 'extended',
-    types,
-  }
+  return { text: sql, values: toPgValues(args, argTypes), columnsOf, name: generateName?.(query) }
 }
 
 /** @param queryable - What the parser may ask for more: the transaction, or the adapter outside of one. */
 export function toResultSet(
-  { fields, rows }: QueryArrayResult,
+  { columns, rows }: StatementResult<ResultColumns>,
   queryable: SqlQueryable,
   parse: UserDefinedTypeParser | undefined,
 ): SqlResultSet | Promise<SqlResultSet> {
-  const cells = rows as unknown[][]
-  const oids = fields.map((field) => field.dataTypeID)
-  const result = {
-    columnNames: fields.map((field) => field.name),
-    columnTypes: oids.map((oid, column) => columnTypeIn(cells, column, oid)),
-    rows: cells,
-  }
-  return parse === undefined ? result : parseUserTypes(result, oids, queryable, parse)
+  const result = resultSetOf(columns, rows)
+  return parse === undefined ? result : parseUserTypes(result, columns.oids, queryable, parse)
 }
 
 /** One cell at a time: each may cost a query. */
@@ -59,8 +48,10 @@ async function parseUserTypes(
   return result
 }
 
-export function affectedRows(result: QueryArrayResult): number {
-  return result.rowCount ?? 0
+/** The number at the end of the tag, which not every command has (PostgreSQL manual 54.7, CommandComplete). */
+export function affectedRows({ tag }: StatementResult<ResultColumns>): number {
+  const count = Number(tag.slice(tag.lastIndexOf(' ') + 1))
+  return Number.isNaN(count) ? 0 : count
 }
 
 /** Runs work whose failures reach Prisma as `DriverAdapterError`s. */

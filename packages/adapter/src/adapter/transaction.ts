@@ -2,22 +2,19 @@
  * A transaction: one lease from BEGIN to its end, statements strictly in the order of their calls, one ending
  * whatever happens. Prisma leaves COMMIT and ROLLBACK to us (`usePhantomQuery`), so that both are in one hand.
  */
-import {
-  DriverAdapterError,
-  type IsolationLevel,
-  type SqlQuery,
-  type SqlResultSet,
-  type Transaction,
-} from '@prisma/driver-adapter-utils'
-import type { QueryArrayResult } from 'pg'
+import type { DriverAdapterError } from '@prisma/driver-adapter-utils'
+import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
+import { columnsOf, type ResultColumns } from '../convert/columns.js'
 import { toDriverAdapterError } from '../convert/errors.js'
 import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
-import { wasNeverProcessed } from '../pg/statement-errors.js'
-import type { ResolvedOptions, TransactionSettings, UserDefinedTypeParser } from '../options.js'
+import { wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
+import type { StatementResult } from '../pg/statement.js'
+import type { AdapterSettings } from '../options.js'
 import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
+import { openingOf } from './opening.js'
 import { Preamble, quote } from './preamble.js'
 import {
   alreadyClosed,
@@ -31,49 +28,16 @@ import {
 } from './transaction-errors.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
 
-const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
-  'READ UNCOMMITTED': 'BEGIN ISOLATION LEVEL READ UNCOMMITTED',
-  'READ COMMITTED': 'BEGIN ISOLATION LEVEL READ COMMITTED',
-  'REPEATABLE READ': 'BEGIN ISOLATION LEVEL REPEATABLE READ',
-  SERIALIZABLE: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
-}
-
 /** Nothing is sent yet: BEGIN travels with the first statement, and without one there is no transaction. */
 export async function startTransaction(
   lender: Lender,
-  { transaction, userDefinedTypeParser }: Pick<ResolvedOptions, 'transaction' | 'userDefinedTypeParser'>,
+  settings: AdapterSettings,
   isolationLevel?: IsolationLevel,
 ): Promise<Transaction> {
-  const { acquire, autosave } = transaction
-  const opening = [beginStatement(isolationLevel), ...guards(transaction)]
-  const preamble = new Preamble(opening, autosave === 'always')
+  const { acquire, autosave } = settings.transaction
+  const preamble = new Preamble(openingOf(settings.transaction, isolationLevel), autosave === 'always')
   const lease = acquire === 'start' ? await lender.acquire() : undefined
-  return new RealPoolTransaction(lender, preamble, lease, userDefinedTypeParser)
-}
-
-function beginStatement(isolationLevel: IsolationLevel | undefined): string {
-  if (isolationLevel === undefined) return 'BEGIN'
-  // PostgreSQL has no SNAPSHOT; a caller without types may pass anything.
-  if (isolationLevel === 'SNAPSHOT' || !Object.hasOwn(BEGIN, isolationLevel)) {
-    throw new DriverAdapterError({ kind: 'InvalidIsolationLevel', level: isolationLevel })
-  }
-  return BEGIN[isolationLevel]
-}
-
-/**
- * Limits that the server keeps by itself, for this transaction only: whatever becomes of the session, the next
- * transaction brings its own. A server before 17 would refuse the name of the second.
- */
-function guards({ idleTimeout, maxDuration }: TransactionSettings): string[] {
-  const limits = []
-  if (idleTimeout > 0) {
-    limits.push(`set_config('idle_in_transaction_session_timeout', '${idleTimeout}', true)`)
-  }
-  if (maxDuration > 0) {
-    const set = `set_config('transaction_timeout', '${maxDuration}', true)`
-    limits.push(`CASE WHEN current_setting('server_version_num')::int >= 170000 THEN ${set} END`)
-  }
-  return limits.length === 0 ? [] : [`SELECT ${limits.join(', ')}`]
+  return new RealPoolTransaction(lender, settings, preamble, lease)
 }
 
 /** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */
@@ -82,7 +46,8 @@ async function command(
   text: string,
   before: readonly string[] = [],
 ): Promise<string> {
-  return (await connection.query({ text, rowMode: 'array' }, before)).command
+  if (before.length === 0) return connection.script(text)
+  return (await connection.run({ text, values: [], columnsOf }, before)).tag
 }
 
 /** What goes over the wire for one call, behind the commands that go before it. */
@@ -94,8 +59,8 @@ class RealPoolTransaction implements Transaction {
   readonly options = { usePhantomQuery: true }
   readonly #lender: Lender
   readonly #preamble: Preamble
+  readonly #settings: AdapterSettings
   #lease: Lease<PgConnection> | undefined
-  readonly #userDefinedTypeParser: UserDefinedTypeParser | undefined
   /** Gives up waiting for a connection when the transaction ends meanwhile. */
   readonly #abort = new AbortController()
   /** Settles when the last statement called so far has settled. */
@@ -109,18 +74,18 @@ class RealPoolTransaction implements Transaction {
 
   constructor(
     lender: Lender,
+    settings: AdapterSettings,
     preamble: Preamble,
     lease: Lease<PgConnection> | undefined,
-    userDefinedTypeParser: UserDefinedTypeParser | undefined,
   ) {
     this.#lender = lender
+    this.#settings = settings
     this.#preamble = preamble
     this.#lease = lease
-    this.#userDefinedTypeParser = userDefinedTypeParser
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return toResultSet(await this.#statement(query), this, this.#userDefinedTypeParser)
+    return toResultSet(await this.#statement(query), this, this.#settings.userDefinedTypeParser)
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
@@ -199,14 +164,14 @@ class RealPoolTransaction implements Transaction {
     return this.#ending?.by === 'rollback'
   }
 
-  #statement(query: SqlQuery): Promise<QueryArrayResult> {
+  #statement(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
     return this.#enqueue(() => {
       // First of all: a statement that cannot be sent takes nothing of the preamble with it.
-      const statement = statementOf(query)
+      const statement = statementOf(query, this.#settings.statementNameGenerator)
       return this.#run(
         query.sql,
         () => this.#preamble.beforeStatement(),
-        (connection, before) => connection.query(statement, before),
+        (connection, before) => connection.run(statement, before),
       )
     })
   }
@@ -266,8 +231,14 @@ class RealPoolTransaction implements Transaction {
         return await this.#send(text, before, send)
       } catch (error) {
         const lease = this.#lease
-        const mayBeginAnew = lease?.connection.isBroken === true && !lease.connection.hasBegun
-        if (this.#hasRolledBack || !mayBeginAnew || attempt === MOST_ATTEMPTS) throw error
+        if (lease === undefined || this.#hasRolledBack || attempt === MOST_ATTEMPTS) throw error
+        const { isBroken, hasBegun } = lease.connection
+        // Of what the session has prepared, something is not there any more: this very session may begin anew.
+        if (wasStale(error) && !isBroken) {
+          await command(lease.connection, 'ROLLBACK')
+          continue
+        }
+        if (!isBroken || hasBegun) throw error
         this.#lease = undefined
         void lease.release()
         this.#lease = await this.#acquire()

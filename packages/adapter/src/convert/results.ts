@@ -17,7 +17,8 @@ interface ScalarConversion extends Conversion {
   readonly listType: ColumnType
 }
 
-const asIs: TextParser = (text) => text
+/** What many types read as. */
+export const asIs: TextParser = (text) => text
 
 const {
   Int32,
@@ -95,8 +96,11 @@ export function columnTypeOf(oid: number): ColumnType {
  */
 export function columnTypeIn(rows: readonly unknown[][], column: number, oid: number): ColumnType {
   const type = columnTypeOf(oid)
-  const isList = type >= ColumnTypeEnum.Int32Array && type <= ColumnTypeEnum.UuidArray
-  return isList && rows.some((row) => isNested(row[column])) ? ColumnTypeEnum.TextArray : type
+  return isListType(type) && rows.some((row) => isNested(row[column])) ? ColumnTypeEnum.TextArray : type
+}
+
+export function isListType(type: ColumnType): boolean {
+  return type >= ColumnTypeEnum.Int32Array && type <= ColumnTypeEnum.UuidArray
 }
 
 /** PostgreSQL's arrays have the same dimensions throughout, so the first element tells. */

@@ -4,14 +4,16 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import type { Client } from 'pg'
+import type { Client, Submittable } from 'pg'
 
 interface PrivateClient {
   readonly _queryable: boolean
   readonly _ending: boolean
   readonly _ended: boolean
   readonly _activeQuery: { readonly text?: string } | null | undefined
-  readonly _queryQueue: readonly unknown[]
+  readonly _queryQueue: unknown[]
+  readonly pipeline: boolean
+  _pulseQueryQueue(): void
   readonly _sentQueryQueue: readonly unknown[]
   readonly readyForQuery: boolean
   readonly processID: number
@@ -61,19 +63,40 @@ export function transactionStatus(client: Client): 'I' | 'T' | 'E' | null {
   return privateOf(client).getTransactionStatus()
 }
 
-/** Calls back for each statement that the server completes: its command tag, and the text that it was part of. */
-export function onStatementComplete(client: Client, listener: (tag: string, text: string) => void): void {
+/** Gives a client a query to run that is not of its own class. */
+export function submitQuery(client: Client, query: Submittable): void {
   const pg = privateOf(client)
-  pg.connection.on('commandComplete', ({ text: tag }: { text: string }) => {
-    listener(tag, pg._activeQuery?.text ?? '')
-  })
+  if (!pg.pipeline) {
+    client.query(query)
+    return
+  }
+  // `query` refuses such ones here, because of those that leave a portal open behind them.
+  pg._queryQueue.push(query)
+  pg._pulseQueryQueue()
 }
 
-/** Calls back when the server says that it has begun with a statement of the extended protocol. */
-export function onStatementBegun(client: Client, listener: () => void): void {
-  const { connection } = privateOf(client)
-  connection.on('parseComplete', listener)
-  connection.on('bindComplete', listener)
+/** What the client is running, whoever has made it. */
+type ActiveQuery = PrivateClient['_activeQuery']
+
+/** Calls back for each statement that the server completes: its command tag, and what it was part of. */
+export function onStatementComplete(
+  client: Client,
+  listener: (tag: string, query: ActiveQuery) => void,
+): void {
+  const pg = privateOf(client)
+  pg.connection.on('commandComplete', ({ text: tag }: { text: string }) => listener(tag, pg._activeQuery))
+}
+
+/** Calls back when the server has parsed the text of a statement of the extended protocol. */
+export function onStatementParsed(client: Client, listener: (query: ActiveQuery) => void): void {
+  const pg = privateOf(client)
+  pg.connection.on('parseComplete', () => listener(pg._activeQuery))
+}
+
+/** Calls back when the server has taken the values of a statement of the extended protocol. */
+export function onStatementBound(client: Client, listener: (query: ActiveQuery) => void): void {
+  const pg = privateOf(client)
+  pg.connection.on('bindComplete', () => listener(pg._activeQuery))
 }
 
 /** Calls back for each error that the server reports, before the statement that it is about is told. */

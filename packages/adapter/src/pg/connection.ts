@@ -2,24 +2,33 @@
  * One connection to PostgreSQL: a `pg.Client` with its listeners for life, its queries settled only when the
  * server is ready again, and a verdict on its state whenever someone asks.
  */
-import type { Client, QueryArrayResult } from 'pg'
+import type { Client } from 'pg'
 import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
-import { batchQuery, type StatementConfig } from './batch-query.js'
 import {
   forgetStatements,
   isBusy,
   isUsable,
   onErrorReported,
   onSettingReported,
-  onStatementBegun,
+  onStatementBound,
   onStatementComplete,
+  onStatementParsed,
   socketOf,
+  submitQuery,
   transactionStatus,
 } from './client-state.js'
-import { isFatal, neverSent, noteUnprocessed, overrunError } from './statement-errors.js'
-import { beginsTransaction, changesSession, READ_SETTINGS, ReportedSettings } from './session-state.js'
+import type { PreparedStatements } from './prepared-statements.js'
+import { type Columns, Script, Statement, type StatementConfig, type StatementResult } from './statement.js'
+import { isFatal, neverSent, noteUnprocessed, overrunError, wasStale } from './statement-errors.js'
+import {
+  beginsTransaction,
+  changesSession,
+  forgetsStatements,
+  READ_SETTINGS,
+  ReportedSettings,
+} from './session-state.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
 const SETTLE_MS = 1_000
@@ -38,6 +47,8 @@ export class PgConnection {
   readonly #clock: Clock
   /** For the statements of whoever has the connection. */
   limit: StatementLimit | undefined
+  /** What the session has prepared; none where it must not prepare anything. */
+  statements: PreparedStatements | undefined
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
@@ -49,8 +60,6 @@ export class PgConnection {
   #transactionText: string | undefined
   /** Whether the server has begun with the statement that was sent last. */
   #hasBegun = false
-  /** Whether commands went before it. */
-  #hasPreamble = false
 
   constructor(client: Client, clock: Clock) {
     this.client = client
@@ -68,11 +77,15 @@ export class PgConnection {
       if (isFatal(error)) this.#lose(error)
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
-    onStatementBegun(client, () => (this.#hasBegun = true))
-    onStatementComplete(client, (tag, text) => {
+    onStatementParsed(client, (query) => query instanceof Statement && query.noteParsed())
+    onStatementBound(client, (query) => query instanceof Statement && query.noteBound())
+    onStatementComplete(client, (tag, query) => {
+      const text = query?.text ?? ''
       // A BEGIN that went before a statement is ended by whoever sent it.
-      if (beginsTransaction(tag)) this.#transactionText = this.#hasPreamble ? undefined : text
+      const isOurs = query instanceof Statement && query.hasCommandsBefore
+      if (beginsTransaction(tag)) this.#transactionText = isOurs ? undefined : text
       if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
+      if (forgetsStatements(tag)) this.statements?.clear()
     })
   }
 
@@ -132,17 +145,56 @@ export class PgConnection {
    * known whether the connection is fit for use, and only then may it be given back. The commands `before` it
    * travel in its packet; when one of them fails, the statement does not run.
    */
-  async query(config: StatementConfig, before: readonly string[] = []): Promise<QueryArrayResult> {
+  async run<C extends Columns>(
+    config: StatementConfig<C>,
+    before: readonly string[] = NO_COMMANDS,
+  ): Promise<StatementResult<C>> {
+    try {
+      return await this.#runOnce(config, before)
+    } catch (error) {
+      // It did not run, and where it stood by itself nothing else has failed with it.
+      if (!wasStale(error) || this.isBroken || this.isInTransaction) throw error
+      return this.#runOnce(config, before)
+    }
+  }
+
+  /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2); returns the last tag. */
+  script(text: string): Promise<string> {
     this.#hasBegun = false
-    this.#hasPreamble = before.length > 0
+    return this.#settle<string>((callback) => submitQuery(this.client, new Script(text, callback)))
+  }
+
+  async #runOnce<C extends Columns>(
+    config: StatementConfig<C>,
+    before: readonly string[],
+  ): Promise<StatementResult<C>> {
+    const { statements } = this
+    const prepared = statements?.for(config.text, config.name)
+    const surplus = statements?.takeSurplus() ?? NO_COMMANDS
+    let statement: Statement<C> | undefined
+    try {
+      return await this.#settle<StatementResult<C>>((callback) => {
+        statement = new Statement(config, before, prepared, surplus, callback)
+        submitQuery(this.client, statement)
+      })
+    } catch (error) {
+      this.#hasBegun = statement?.hasBegun === true
+      if (isFatal(error) && !this.#hasBegun) noteUnprocessed(error)
+      const unusable = wasStale(error) ? prepared : statement?.unparsed
+      if (unusable !== undefined) statements?.forget(unusable)
+      throw error
+    }
+  }
+
+  async #settle<R>(send: (callback: (error: Error | null, result?: R) => void) => void): Promise<R> {
     if (this.isBroken) throw neverSent(this.#lost ?? new Error('Connection terminated'))
     const overrun = this.#watch()
     try {
-      return await (before.length === 0 ? this.client.query(config) : this.#batch(config, before))
+      return await new Promise<R>((resolve, reject) => {
+        send((error, result) => (error === null ? resolve(result as R) : reject(error)))
+      })
     } catch (error) {
-      if (isFatal(error)) {
-        if (config.queryMode === 'extended' && !this.#hasBegun) noteUnprocessed(error)
-      } else if (isBusy(this.client) && !(await this.becomesReady())) {
+      if (!isFatal(error) && isBusy(this.client) && !(await this.becomesReady())) {
         // It was node-postgres that ended the wait (`query_timeout`), not the server.
         this.#isGivenUp = isUsable(this.client)
         this.#lose(error as Error)
@@ -170,16 +222,6 @@ export class PgConnection {
     return overrun
   }
 
-  #batch(config: StatementConfig, before: readonly string[]): Promise<QueryArrayResult> {
-    return new Promise((resolve, reject) => {
-      const query = batchQuery(this.client, config, before, (error, result) => {
-        if (error === null) resolve(result)
-        else reject(error)
-      })
-      this.client.query(query)
-    })
-  }
-
   /** Whether the server has begun with what was sent last, so that it may have done it. */
   get hasBegun(): boolean {
     return this.#hasBegun
@@ -188,11 +230,6 @@ export class PgConnection {
   /** Whether a statement of the open transaction has failed, so that it can only be rolled back. */
   get hasFailed(): boolean {
     return transactionStatus(this.client) === 'E'
-  }
-
-  /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2). */
-  async script(text: string): Promise<void> {
-    await this.query({ text, rowMode: 'array' })
   }
 
   /** Ends the statement and the transaction that a borrower left behind; rejects when they do not end. */
@@ -211,7 +248,7 @@ export class PgConnection {
 
   /** Learns of a session that others began what the server had told them. */
   async adopt(): Promise<void> {
-    const { rows } = await this.query({ text: READ_SETTINGS, rowMode: 'array' })
+    const { rows } = await this.run({ text: READ_SETTINGS, values: [], columnsOf: () => ({ parsers: [] }) })
     for (const [name, value] of rows as [string, string | null][]) {
       if (value !== null) this.#settings.report(name, value)
     }
@@ -314,6 +351,8 @@ export class PgConnection {
     })
   }
 }
+
+const NO_COMMANDS: readonly string[] = []
 
 /** A deadline that is set for one statement. */
 interface Overrun {

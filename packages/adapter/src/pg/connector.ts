@@ -10,13 +10,16 @@ import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
 import { explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig } from './connection-config.js'
-import { PgConnection, type StatementLimit } from './connection.js'
+import { PgConnection } from './connection.js'
+import { PreparedStatements, StatementNames } from './prepared-statements.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
   /** How long an attempt to connect, a check or a hook may take. */
   readonly limitMs: number
   /** How long a statement of the adapter's may take; `Infinity`: as long as it takes. */
   readonly queryTimeoutMs: number
+  /** How many statements a connection keeps prepared. */
+  readonly statementCacheSize: number
 }
 
 /** A check or a hook has an end even where connecting has none. */
@@ -26,6 +29,7 @@ export class PgConnector implements Connector<PgConnection> {
   readonly #config: ConnectionConfig
   readonly #options: ConnectorOptions
   readonly #clock: Clock
+  readonly #names = new StatementNames()
   #hasWarned = false
 
   constructor(config: ConnectionConfig, options: ConnectorOptions, clock: Clock) {
@@ -40,7 +44,7 @@ export class PgConnector implements Connector<PgConnection> {
     // Whoever brings a stream of his own looks after it.
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
     const connection = new PgConnection(client, this.#clock)
-    connection.limit = this.statementLimit
+    this.equip(connection)
     const giveUp = (error: Error): void => void socketOf(client).destroy(error)
     const onAbort = (): void => giveUp(new Error('the pool was closed'))
     // As many as are opened at the same time.
@@ -68,9 +72,14 @@ export class PgConnector implements Connector<PgConnection> {
     return connection
   }
 
-  protected get statementLimit(): StatementLimit | undefined {
-    const { queryTimeoutMs: ms } = this.#options
-    return ms === Infinity ? undefined : { ms, cancel: (connection) => this.cancel(connection) }
+  /** Gives a connection what its statements need. */
+  protected equip(connection: PgConnection): void {
+    const { queryTimeoutMs: ms, statementCacheSize } = this.#options
+    connection.limit = ms === Infinity ? undefined : { ms, cancel: (late) => this.cancel(late) }
+    connection.statements =
+      statementCacheSize === 0
+        ? undefined
+        : (connection.statements ?? new PreparedStatements(this.#names, statementCacheSize))
   }
 
   async close(connection: PgConnection, _reason: CloseReason): Promise<void> {

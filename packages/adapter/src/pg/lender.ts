@@ -51,8 +51,8 @@ export function makeLender(
   clock: Clock,
   onGaveUp?: () => void,
 ): Lender {
-  const { pgPool, hooks, connectTimeout, queryTimeout } = options
-  const limits = { limitMs: connectTimeout, queryTimeoutMs: queryTimeout }
+  const { pgPool, hooks, connectTimeout, queryTimeout, statementCacheSize } = options
+  const limits = { limitMs: connectTimeout, queryTimeoutMs: queryTimeout, statementCacheSize }
   if (pgPool !== undefined) {
     const connector = new PgPoolConnector(pgPool, config, limits, clock)
     return new PgPoolLender(pgPool, options, connector, clock)

@@ -13,7 +13,7 @@ import { PgConnection } from './connection.js'
 import { type ConnectorOptions, PgConnector } from './connector.js'
 import { tellLost } from './pg-pool-watch.js'
 
-type Limits = Pick<ConnectorOptions, 'limitMs' | 'queryTimeoutMs'>
+type Limits = Pick<ConnectorOptions, 'limitMs' | 'queryTimeoutMs' | 'statementCacheSize'>
 type PoolClient = Awaited<ReturnType<PgPool['connect']>>
 
 const DONE = Promise.resolve()
@@ -89,7 +89,7 @@ export class PgPoolConnector extends PgConnector {
     }
     const connection = connections.get(client) ?? new PgConnection(client, this.#clock)
     connections.set(client, connection)
-    connection.limit = this.statementLimit
+    this.equip(connection)
     // The function itself: the client gets a new one each time the pool lends it.
     this.#releases.set(connection, client.release)
     return connection

@@ -37,6 +37,11 @@ export const READ_SETTINGS = `SELECT name, CASE name WHEN 'DateStyle' THEN set_c
   'default_transaction_read_only', 'IntervalStyle', 'is_superuser', 'scram_iterations', 'search_path',
   'session_authorization', 'standard_conforming_strings', 'TimeZone']) AS name`
 
+/** Whether the session has nothing prepared any more. */
+export function forgetsStatements(tag: string): boolean {
+  return tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL'
+}
+
 /** Begins a transaction that stays open. */
 export function beginsTransaction(tag: string): boolean {
   return tag === 'BEGIN' || tag === 'START TRANSACTION'

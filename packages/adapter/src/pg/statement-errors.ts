@@ -3,6 +3,21 @@
 /** See `wasNeverProcessed`. */
 const unprocessed = new WeakSet<Error>()
 
+const INVALID_STATEMENT_NAME = '26000'
+const FEATURE_NOT_SUPPORTED = '0A000'
+
+/**
+ * Whether a statement did not run because what the session had prepared for it is not there any more, or returns
+ * something else since a table was altered. Told by the routine: of the server's text there are translations, and
+ * its code has many other meanings.
+ */
+export function wasStale(error: unknown): boolean {
+  const { code, routine } = error as { code?: unknown; routine?: unknown }
+  return (
+    code === INVALID_STATEMENT_NAME || (code === FEATURE_NOT_SUPPORTED && routine === 'RevalidateCachedQuery')
+  )
+}
+
 /**
  * Whether a statement certainly did not run: the server ended the session, and that was the first it said
  * after the statement was sent. A server that had begun with it would have said ParseComplete or BindComplete

@@ -1,0 +1,223 @@
+/**
+ * What goes over the wire for one call, and what comes back: a statement of the extended protocol, with the commands
+ * that travel before it, in one packet and under one Sync, so that the first that fails skips all behind it (PostgreSQL
+ * manual 54.2.3): a BEGIN that fails never lets the statement run by itself. Or a script of the simple protocol.
+ *
+ * The hot path: it speaks to node-postgres' client in the place of its own class of queries, because that one
+ * describes each statement anew, and makes an object for each row and a function for each call.
+ */
+import { Packet, type WireValue } from './packet.js'
+import type { Prepared } from './prepared-statements.js'
+
+/** What the server says of a column. */
+export interface Field {
+  readonly name: string
+  readonly dataTypeID: number
+}
+
+/** What is known of the rows of a statement before the first of them comes. */
+export interface Columns {
+  /** How to read the values of each column; `undefined`: as they come. */
+  readonly parsers: readonly (((text: string) => unknown) | undefined)[]
+}
+
+export interface StatementConfig<C extends Columns> {
+  readonly text: string
+  readonly values: readonly WireValue[]
+  /** Called once for each description that the server sends, not for each run. */
+  readonly columnsOf: (fields: readonly Field[]) => C
+  /** A name of the caller's own to prepare it by. */
+  readonly name?: string | undefined
+}
+
+export interface StatementResult<C extends Columns> {
+  readonly columns: C
+  readonly rows: unknown[][]
+  /** The tag of the last command, such as `UPDATE 3` (manual 54.7, CommandComplete). */
+  readonly tag: string
+}
+
+/** What is used here of node-postgres' connection (pg 8.23). */
+interface Wire {
+  readonly stream: { write(bytes: Buffer): unknown }
+}
+
+/** With an error or a result. */
+type Callback<R> = (error: Error | null, result?: R) => void
+
+const NO_COPY = 'COPY from and to the client is not supported here: use a lease, and pg-copy-streams'
+
+/** Has the methods that node-postgres' client calls on a query. */
+abstract class Sent<R> {
+  readonly text: string
+  /** Set by `client.query`, too, where the client has a `query_timeout`. */
+  callback: Callback<R>
+  protected tag = ''
+  /** What went wrong here while the server's answer was read; it is told when the server is ready again. */
+  protected readError: Error | undefined
+
+  constructor(text: string, callback: Callback<R>) {
+    this.text = text
+    this.callback = callback
+  }
+
+  protected abstract packet(): Packet
+  protected abstract result(): R
+
+  submit(wire: Wire): undefined {
+    wire.stream.write(this.packet().bytes)
+  }
+
+  handleCommandComplete({ text }: { text: string }): void {
+    this.tag = text
+  }
+
+  handleEmptyQuery(): void {}
+  handlePortalSuspended(): void {}
+  handleCopyData(): void {}
+
+  handleCopyInResponse(wire: { sendCopyFail(message: string): void }): void {
+    wire.sendCopyFail(NO_COPY)
+  }
+
+  handleError(error: Error): void {
+    this.callback(this.readError ?? error)
+  }
+
+  handleReadyForQuery(): void {
+    if (this.readError !== undefined) this.callback(this.readError)
+    else this.callback(null, this.result())
+  }
+}
+
+/** Any number of statements, of whose rows none are wanted (manual 54.2.2, simple query). */
+export class Script extends Sent<string> {
+  protected packet(): Packet {
+    return new Packet().query(this.text)
+  }
+
+  protected result(): string {
+    return this.tag
+  }
+
+  handleRowDescription(): void {}
+  handleDataRow(): void {}
+}
+
+export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
+  readonly #config: StatementConfig<C>
+  readonly #before: readonly string[]
+  readonly #prepared: Prepared | undefined
+  readonly #surplus: readonly string[]
+  /** Whether the text goes along, because the server does not have it. */
+  readonly #isParsed: boolean
+  readonly #isDescribed: boolean
+  /** How many of the commands before it the server has yet to answer. */
+  #unanswered: number
+  #parsesAnswered = 0
+  #hasBegun = false
+  #columns: C | undefined
+  readonly #rows: unknown[][] = []
+
+  /**
+   * @param before - commands whose rows are nobody's.
+   * @param surplus - names of statements that the server is to give up.
+   */
+  constructor(
+    config: StatementConfig<C>,
+    before: readonly string[],
+    prepared: Prepared | undefined,
+    surplus: readonly string[],
+    callback: Callback<StatementResult<C>>,
+  ) {
+    super(config.text, callback)
+    this.#config = config
+    this.#before = before
+    this.#prepared = prepared
+    this.#surplus = surplus
+    this.#unanswered = before.length
+    this.#isParsed = prepared?.isSent !== true
+    this.#isDescribed = prepared?.columns === undefined
+    // One text has one way to be described.
+    this.#columns = prepared?.columns as C | undefined
+    if (prepared !== undefined) prepared.isSent = true
+  }
+
+  /** Whether the server has begun with any of it, so that it may have done it. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  get hasCommandsBefore(): boolean {
+    return this.#before.length > 0
+  }
+
+  /** The prepared statement that the server may not have, or not any more, after an error. */
+  get unparsed(): Prepared | undefined {
+    return this.#isParsed && this.#parsesAnswered <= this.#before.length ? this.#prepared : undefined
+  }
+
+  /** The prepared statement that it relied on the server to have. */
+  get reliedOn(): Prepared | undefined {
+    return this.#isParsed ? undefined : this.#prepared
+  }
+
+  protected packet(): Packet {
+    const packet = new Packet()
+    for (const name of this.#surplus) packet.closeStatement(name)
+    for (const command of this.#before) packet.parse('', command).bind('', NO_VALUES).execute()
+    const name = this.#prepared?.name ?? ''
+    if (this.#isParsed) packet.parse(name, this.text)
+    packet.bind(name, this.#config.values)
+    if (this.#isDescribed) packet.describePortal()
+    return packet.execute().sync()
+  }
+
+  /** Told by the connection: the client knows only of queries of its own class. */
+  noteParsed(): void {
+    this.#hasBegun = true
+    this.#parsesAnswered++
+  }
+
+  noteBound(): void {
+    this.#hasBegun = true
+  }
+
+  protected result(): StatementResult<C> {
+    return { columns: this.#columns ?? this.#describe([]), rows: this.#rows, tag: this.tag }
+  }
+
+  handleRowDescription({ fields }: { fields: readonly Field[] }): void {
+    this.#describe(fields)
+  }
+
+  handleDataRow({ fields }: { fields: unknown[] }): void {
+    if (this.#unanswered > 0 || this.#columns === undefined || this.readError !== undefined) return
+    const { parsers } = this.#columns
+    try {
+      // In place: the array is the row.
+      for (let column = 0; column < fields.length; column++) {
+        const parse = parsers[column]
+        if (parse !== undefined && fields[column] !== null) fields[column] = parse(fields[column] as string)
+      }
+      this.#rows.push(fields)
+    } catch (error) {
+      this.readError = error as Error
+    }
+  }
+
+  override handleCommandComplete(message: { text: string }): void {
+    if (this.#unanswered > 0) this.#unanswered--
+    else super.handleCommandComplete(message)
+  }
+
+  /** A statement without rows is described by no description at all (manual 54.7, NoData). */
+  #describe(fields: readonly Field[]): C {
+    const columns = this.#config.columnsOf(fields)
+    this.#columns = columns
+    if (this.#prepared !== undefined) this.#prepared.columns = columns
+    return columns
+  }
+}
+
+const NO_VALUES: readonly WireValue[] = []

@@ -1,0 +1,217 @@
+// Statements that come up again are prepared by the session, once, and whatever happens to what it has prepared, no
+// caller sees it.
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { PrismaClient } from '../generated/prisma/client.js'
+import type { OtherOptions } from '../support/backends.js'
+import { createWorld, errorOf, type World } from './support.js'
+
+let world: World
+
+beforeEach(async () => {
+  world = await createWorld()
+  await world.database.query(`CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)`)
+})
+
+afterEach(() => world.close())
+
+function open(options: OtherOptions = {}): PrismaClient {
+  return world.open({ minSize: 1, maxSize: 1 }, options).prisma
+}
+
+interface Row {
+  readonly name: string
+  readonly statement: string
+}
+
+/** What the one session has prepared, as it says itself. */
+async function prepared(prisma: PrismaClient, like = '%'): Promise<Row[]> {
+  return prisma.$queryRaw`
+    SELECT name, statement FROM pg_prepared_statements
+     WHERE statement NOT LIKE '%pg_prepared_statements%' AND statement LIKE ${like} ORDER BY prepare_time`
+}
+
+const COUNT = 'SELECT count(*)::int AS n FROM "Log"'
+const count = (prisma: Pick<PrismaClient, '$queryRawUnsafe'>) =>
+  prisma.$queryRawUnsafe<{ n: number }[]>(COUNT)
+const shape = (prisma: Pick<PrismaClient, '$queryRawUnsafe'>) =>
+  prisma.$queryRawUnsafe<unknown[]>('SELECT * FROM shape')
+
+describe('a statement is prepared', () => {
+  test('when it comes up for the second time, and only once', async () => {
+    const prisma = open()
+    await prisma.user.create({ data: { email: 'a@example.com' } })
+    expect(await prepared(prisma, '%INSERT%')).toEqual([])
+    for (const name of ['b', 'c', 'd']) await prisma.user.create({ data: { email: `${name}@example.com` } })
+    expect(await prepared(prisma, '%INSERT%')).toHaveLength(1)
+    expect((await prisma.user.findMany()).map(({ email }) => email)).toEqual(
+      ['a', 'b', 'c', 'd'].map((name) => `${name}@example.com`),
+    )
+  })
+
+  test('in each session under the same name', async () => {
+    const names = []
+    for (const prisma of [open(), open()]) {
+      await count(prisma)
+      await count(prisma)
+      const [row] = await prepared(prisma, `%"Log"%`)
+      names.push(row!.name)
+    }
+    expect(names[0]).toMatch(/^real_pool_[0-9a-f]{32}$/)
+    expect(names[1]).toBe(names[0])
+  })
+
+  test('with other values each time, and the same result', async () => {
+    const prisma = open()
+    for (let index = 0; index < 4; index++) {
+      await prisma.log.create({ data: { text: `text ${index}` } })
+      expect(await prisma.log.findMany({ where: { text: `text ${index}` }, select: { text: true } })).toEqual(
+        [{ text: `text ${index}` }],
+      )
+      expect(await prisma.log.findMany({ where: { text: 'none' } })).toEqual([])
+    }
+  })
+
+  test('in a transaction too, and outlives its rollback', async () => {
+    const prisma = open()
+    for (let index = 0; index < 3; index++) {
+      await errorOf(
+        prisma.$transaction(async (tx) => {
+          await tx.log.create({ data: { text: 'undone' } })
+          throw new RangeError('mine')
+        }),
+      )
+    }
+    expect(await prepared(prisma, '%INSERT%')).toHaveLength(1)
+    expect(await prisma.log.count()).toBe(0)
+  })
+
+  test('at once, where the application names it', async () => {
+    const prisma = open({ statementNameGenerator: ({ sql }) => `mine ${sql.length}` })
+    await count(prisma)
+    expect(await prepared(prisma, '%"Log"%')).toEqual([{ name: `mine ${COUNT.length}`, statement: COUNT }])
+    expect(await count(prisma)).toEqual([{ n: 0 }])
+  })
+})
+
+describe('a statement is not prepared', () => {
+  test('where no statement is to be', async () => {
+    const prisma = open({ statementCacheSize: 0 })
+    for (let index = 0; index < 3; index++) await count(prisma)
+    expect(await prepared(prisma)).toEqual([])
+  })
+
+  test('when its text is long, as that of an INSERT of many rows', async () => {
+    const prisma = open()
+    const long = `${COUNT} -- ${'x'.repeat(20_000)}`
+    for (let index = 0; index < 3; index++) await prisma.$queryRawUnsafe(long)
+    expect(await prepared(prisma)).toEqual([])
+  })
+
+  test('any more, when others took its place: the session gives it up with the next statement', async () => {
+    const prisma = open({ statementCacheSize: 2 })
+    const texts = [1, 2, 3, 4].map((n) => `SELECT ${n} AS n`)
+    for (const text of texts) {
+      await prisma.$queryRawUnsafe(text)
+      await prisma.$queryRawUnsafe(text)
+    }
+    const statements = (await prepared(prisma)).map(({ statement }) => statement)
+    expect(statements).toEqual(texts.slice(2))
+    // The one given up first comes up again.
+    expect(await prisma.$queryRawUnsafe(texts[0]!)).toEqual([{ n: 1 }])
+    expect(await prisma.$queryRawUnsafe(texts[0]!)).toEqual([{ n: 1 }])
+  })
+})
+
+describe('nobody sees', () => {
+  async function warmUp(prisma: PrismaClient): Promise<void> {
+    for (let index = 0; index < 3; index++) expect(await shape(prisma)).toEqual([{ a: 1 }])
+    expect(await prepared(prisma, '%shape%')).toHaveLength(1)
+  }
+
+  const alter = () => world.database.query('ALTER TABLE shape ADD COLUMN b text')
+
+  test('that what a statement returns has changed', async () => {
+    const prisma = open()
+    await warmUp(prisma)
+    await alter()
+    expect(await shape(prisma)).toEqual([{ a: 1, b: null }])
+    expect(await shape(prisma)).toEqual([{ a: 1, b: null }])
+    expect(await prepared(prisma, '%shape%')).toHaveLength(1)
+  })
+
+  test('it at the beginning of a transaction, which begins anew', async () => {
+    const prisma = open()
+    await warmUp(prisma)
+    await alter()
+    await prisma.$transaction(async (tx) => {
+      expect(await shape(tx)).toEqual([{ a: 1, b: null }])
+      await tx.log.create({ data: { text: 'saved' } })
+    })
+    expect(await prisma.log.count()).toBe(1)
+  })
+
+  test('it in the middle of one, but by an error that does not come back', async () => {
+    const prisma = open()
+    await warmUp(prisma)
+    const work = prisma.$transaction(async (tx) => {
+      await tx.log.create({ data: { text: 'undone' } })
+      await alter()
+      await shape(tx)
+    })
+    expect((await errorOf(work)).message).toContain('0A000')
+    expect(await shape(prisma)).toEqual([{ a: 1, b: null }])
+    expect(await prisma.log.count()).toBe(0)
+  })
+
+  test.each(['DEALLOCATE ALL', 'DISCARD ALL'])('that somebody has sent %s', async (text) => {
+    const prisma = open()
+    await warmUp(prisma)
+    await prisma.$executeRawUnsafe(text)
+    expect(await shape(prisma)).toEqual([{ a: 1 }])
+    expect(await shape(prisma)).toEqual([{ a: 1 }])
+    expect(await prepared(prisma, '%shape%')).toHaveLength(1)
+  })
+
+  test('that somebody has given up that very statement', async () => {
+    const prisma = open()
+    await warmUp(prisma)
+    const [row] = await prepared(prisma, '%shape%')
+    await prisma.$executeRawUnsafe(`DEALLOCATE "${row!.name}"`)
+    expect(await shape(prisma)).toEqual([{ a: 1 }])
+    expect(await prepared(prisma, '%shape%')).toHaveLength(1)
+  })
+
+  test('that its table was another for a while, by another search_path', async () => {
+    const prisma = open()
+    await warmUp(prisma)
+    await world.database.query(
+      `CREATE SCHEMA other; CREATE TABLE other.shape (c text); INSERT INTO other.shape VALUES ('x')`,
+    )
+    const elsewhere = prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SET LOCAL search_path = other`
+      expect(await tx.$queryRaw`SELECT c FROM shape`).toEqual([{ c: 'x' }])
+      await shape(tx)
+    })
+    expect((await errorOf(elsewhere)).message).toContain('0A000')
+    expect(await shape(prisma)).toEqual([{ a: 1 }])
+  })
+
+  test('that a statement could not be prepared at first', async () => {
+    const prisma = open()
+    const later = () => prisma.$queryRawUnsafe('SELECT * FROM later')
+    for (let index = 0; index < 3; index++) {
+      expect((await errorOf(later())).message).toMatch(/later.* does not exist/)
+    }
+    await world.database.query('CREATE TABLE later AS SELECT 7 AS n')
+    for (let index = 0; index < 3; index++) expect(await later()).toEqual([{ n: 7 }])
+  })
+
+  test('an error of a prepared statement in the next run of it', async () => {
+    const prisma = open()
+    const divide = (by: number) => prisma.$queryRaw`SELECT 1 / ${by}::int AS n`
+    for (let index = 0; index < 3; index++) {
+      expect(await divide(1)).toEqual([{ n: 1 }])
+      expect((await errorOf(divide(0))).message).toContain('22012')
+    }
+  })
+})

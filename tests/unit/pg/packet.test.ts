@@ -1,0 +1,62 @@
+import { expect, test } from '@jest/globals'
+import { Packet } from '../../../packages/adapter/src/pg/packet.js'
+
+/** The messages of a packet: type and body (PostgreSQL manual 54.7, message formats). */
+function messagesOf({ bytes }: Packet): [string, Buffer][] {
+  const messages: [string, Buffer][] = []
+  for (let at = 0; at < bytes.length;) {
+    const length = bytes.readInt32BE(at + 1)
+    messages.push([String.fromCharCode(bytes[at]!), bytes.subarray(at + 5, at + 1 + length)])
+    at += 1 + length
+  }
+  return messages
+}
+
+test('the messages of a statement stand one behind the other', () => {
+  const packet = new Packet()
+    .closeStatement('old')
+    .parse('name', 'SELECT $1')
+    .bind('name', ['a'])
+    .describePortal()
+    .execute()
+    .sync()
+  expect(messagesOf(packet).map(([type, body]) => [type, body.toString('latin1')])).toEqual([
+    ['C', 'Sold\0'],
+    ['P', 'name\0SELECT $1\0\0\0'],
+    ['B', '\0name\0\0\x01\0\0\0\x01\0\0\0\x01a\0\0'],
+    ['D', 'P\0'],
+    ['E', '\0\0\0\0\0'],
+    ['S', ''],
+  ])
+})
+
+test('a script is one message', () => {
+  expect(messagesOf(new Packet().query('SELECT 1; SELECT 2'))).toEqual([
+    ['Q', Buffer.from('SELECT 1; SELECT 2\0')],
+  ])
+})
+
+test('values are texts in UTF-8, bytes, or null', () => {
+  const bytes = Buffer.from([0, 1, 255])
+  const [[, body]] = messagesOf(new Packet().bind('', ['ä€😀', null, bytes, ''])) as [[string, Buffer]]
+  const formats = Array.from({ length: 4 }, (_, index) => body.readInt16BE(4 + index * 2))
+  expect(body.readInt16BE(2)).toBe(4)
+  expect(formats).toEqual([0, 0, 1, 0])
+  const values: (Buffer | null)[] = []
+  for (let at = 14; values.length < 4;) {
+    const length = body.readInt32BE(at)
+    values.push(length < 0 ? null : body.subarray(at + 4, at + 4 + length))
+    at += 4 + Math.max(length, 0)
+  }
+  expect(values).toEqual([Buffer.from('ä€😀'), null, bytes, Buffer.alloc(0)])
+})
+
+test('a packet grows as large as it must be', () => {
+  const long = '€'.repeat(100_000)
+  const values = [long, Buffer.alloc(300_000, 7), ...Array<string>(60_000).fill('x')]
+  const [[, body], [sync]] = messagesOf(new Packet().bind('', values).sync()) as [[string, Buffer], [string]]
+  expect(body.readUInt16BE(2)).toBe(values.length)
+  expect(body.includes(Buffer.from(long))).toBe(true)
+  expect(body.length).toBe(2 + 2 + 2 * values.length + 2 + 4 * values.length + 300_000 + 300_000 + 60_000 + 2)
+  expect(sync).toBe('S')
+})

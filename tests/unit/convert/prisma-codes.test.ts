@@ -18,6 +18,12 @@ test('and says what the server said, where it said no more than its kind', () =>
   expect(withPrismaCode(unknown).message).toBe('nobody knows')
 })
 
+test('it carries itself, for the copies that Prisma makes of it, and can be written as JSON', () => {
+  const lost = withPrismaCode(new DriverAdapterError({ kind: 'ConnectionClosed' }))
+  expect(lost).toHaveProperty('meta.driverAdapterError', lost)
+  expect(JSON.stringify(lost)).toContain('P1017')
+})
+
 test('an error that is none of the database stays as it is', () => {
   expect(withPrismaCode(new TypeError('a bug'))).not.toHaveProperty('code')
   expect(withPrismaCode(new DriverAdapterError({ kind: 'GenericJs', id: 1 }))).not.toHaveProperty('code')

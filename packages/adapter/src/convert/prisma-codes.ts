@@ -1,5 +1,6 @@
 // Prisma's own code for each kind of error, for the two places where Prisma does not give the right one: an error
-// of COMMIT reaches the user just as the adapter threw it, and for a transaction that is over there is no kind.
+// of COMMIT reaches the user just as the adapter threw it, or, of a batch, as a copy of what it has; and for a
+// transaction that is over there is no kind.
 
 import { DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
 
@@ -33,13 +34,21 @@ export const PRISMA_CODES: Partial<Record<Kind, string>> = {
   postgres: 'P2039',
 }
 
-/** Gives an error the `code` that users match on, and a message that says more than its kind. */
+/**
+ * Gives an error the `code` that users match on, and a message that says more than its kind. That of a batch reaches
+ * them in an error that Prisma makes of its message, code and `meta`, so that the error itself is there, too, as in
+ * all that Prisma makes.
+ */
 export function withPrismaCode(error: Error): Error {
   if (!isDriverAdapterError(error)) return error
   const { kind, originalMessage } = error.cause
   if (error.message === kind && originalMessage !== undefined) error.message = originalMessage
   const code = PRISMA_CODES[kind]
-  return code === undefined ? error : Object.assign(error, { code })
+  if (code === undefined) return error
+  // Not enumerable: it refers to itself, and whoever logs it as JSON would fail.
+  return Object.defineProperty(Object.assign(error, { code }), 'meta', {
+    value: { driverAdapterError: error },
+  })
 }
 
 /**

@@ -78,6 +78,19 @@ describe('a statement that takes longer', () => {
   })
 })
 
+test('a write that query_timeout gave up, and the server did not, says that its outcome is unknown', async () => {
+  await world.database.query(`
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "Log" DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION slow()`)
+  const { prisma } = await open({ queryTimeout: 0, query_timeout: 100 })
+  const error = await errorOf(prisma.log.create({ data: { text: 'written' } }))
+  expect(isOutcomeUnknown(error)).toBe(true)
+  expect(await world.database.query(`SELECT FROM "Log" WHERE "text" = 'written'`)).toHaveLength(1)
+  await prisma.$disconnect()
+})
+
 test('a statement that takes less is left alone, and no timer of it stays', async () => {
   const { prisma } = await open({ queryTimeout: '60s' })
   expect(await prisma.user.count()).toBe(0)

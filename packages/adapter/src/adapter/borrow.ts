@@ -2,7 +2,7 @@
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
-import { wasNeverProcessed } from '../pg/statement-errors.js'
+import { wasGivenUp, wasNeverProcessed } from '../pg/statement-errors.js'
 import { outcomeUnknown } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
@@ -25,7 +25,8 @@ export async function borrow<T>(
       return result
     } catch (error) {
       const mayRunAgain = wasNeverProcessed(error)
-      if (!mayRunAgain && lease.connection.isBroken && mayWrite(text)) {
+      const isUnanswered = lease.connection.isBroken || wasGivenUp(error)
+      if (!mayRunAgain && isUnanswered && mayWrite(text)) {
         throw outcomeUnknown('the statement was carried out', error)
       }
       if (!mayRunAgain || attempt === MOST_ATTEMPTS) throw error

@@ -32,6 +32,15 @@ export function noteUnprocessed(error: Error): void {
   unprocessed.add(error)
 }
 
+/**
+ * Whether node-postgres ended the wait for the answer (`query_timeout`). The server knows nothing of that: it may
+ * carry the statement out, and the connection live on.
+ */
+export function wasGivenUp(error: unknown): boolean {
+  const { message, cause } = (error ?? {}) as Partial<Error>
+  return message === 'Query read timeout' || (cause !== undefined && wasGivenUp(cause))
+}
+
 export function overrunError(limitMs: number, cause: unknown): Error {
   const message = `the statement took longer than queryTimeout (${limitMs} ms), and was cancelled`
   return Object.assign(new Error(message, { cause }), { code: 'ETIMEDOUT' })

@@ -175,6 +175,16 @@ describe('a statement behind a command that fails, in the same packet, does not 
     expect(adapter.pool.getStats().returnsBad).toBe(0)
   })
 
+  test('and a batch says what failed', async () => {
+    const { prisma } = await open()
+    tap.garble('BEGIN', 'BEGUN')
+    const log = (text: string) => prisma.log.create({ data: { text } })
+    const error = await errorOf(prisma.$transaction([log('behind it'), log('later')]))
+    expect(error.message).toContain('syntax error at or near "BEGUN"')
+    expect(error).toMatchObject({ code: 'P2039' })
+    expect(await world.database.query('SELECT FROM "Log"')).toEqual([])
+  })
+
   test('also when that was a savepoint', async () => {
     const { prisma } = await open()
     const error = await errorOf(

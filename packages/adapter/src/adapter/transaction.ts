@@ -69,6 +69,8 @@ class RealPoolTransaction implements Transaction {
   #ending: { readonly by: 'commit' | 'rollback'; readonly done: Promise<void> } | undefined
   /** Why the transaction is over although nobody has called for its end. */
   #endedBy: DriverAdapterError | undefined
+  /** Whether that is because BEGIN failed, so that there is nothing to roll back. */
+  #hasNotBegun = false
   /** The first statement that failed and the error, which is what a COMMIT that saves nothing is due to. */
   #failure: Failure | undefined
 
@@ -157,7 +159,8 @@ class RealPoolTransaction implements Transaction {
     this.#abort.abort(alreadyClosed('query', 'rolled back while it waited for a connection'))
     this.#lease?.connection.expectRollback()
     await this.#lease?.release()
-    if (this.#endedBy !== undefined) throw this.#endedBy
+    // Of a batch, this is the error that its caller is told instead of the one that led here.
+    if (this.#endedBy !== undefined && !this.#hasNotBegun) throw withPrismaCode(this.#endedBy)
   }
 
   get #hasRolledBack(): boolean {
@@ -255,7 +258,10 @@ class RealPoolTransaction implements Transaction {
       if (isOver()) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
-      if (isOver()) this.#endedBy = before.length > 0 ? didNotBegin(error as Error) : endedByHand(text)
+      if (isOver()) {
+        this.#hasNotBegun = before.length > 0
+        this.#endedBy = this.#hasNotBegun ? didNotBegin(error as Error) : endedByHand(text)
+      }
       throw error
     }
   }

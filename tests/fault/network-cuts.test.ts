@@ -177,4 +177,24 @@ describe('a port that is closed', () => {
     await waiting
     await expectWhole(stage, subject)
   })
+
+  test('at the first statement of a transaction: none that comes behind it is saved by itself', async () => {
+    const { prisma, adapter } = await stage.openPrisma({ ...ONE, timeout: '1s' })
+    const refused = knownErrorOf(
+      prisma.$transaction(async (tx) => {
+        await rest()
+        stage.proxy.refuse()
+        stage.proxy.cut()
+        expect(await knownErrorOf(tx.log.create({ data: { text: 'first' } }))).toMatchObject({
+          code: 'P1001',
+        })
+        // The first has found no other connection; the second would find one.
+        await stage.proxy.listen()
+        await tx.log.create({ data: { text: 'second' } })
+      }),
+    )
+    expect((await refused).message).toMatch(/it did not begin/)
+    expect(await prisma.log.count()).toBe(0)
+    await expectWhole(stage, adapter.pool)
+  })
 })

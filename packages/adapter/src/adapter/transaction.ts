@@ -244,7 +244,11 @@ class RealPoolTransaction implements Transaction {
         if (!isBroken || hasBegun) throw error
         this.#lease = undefined
         void lease.release()
-        this.#lease = await this.#acquire()
+        this.#lease = await this.#acquire().catch((failure: Error) => {
+          // BEGIN counts as sent: on whichever connection they found, later statements would be saved by themselves.
+          this.#notBegun(failure)
+          throw failure
+        })
       }
     }
   }
@@ -258,12 +262,15 @@ class RealPoolTransaction implements Transaction {
       if (isOver()) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
-      if (isOver()) {
-        this.#hasNotBegun = before.length > 0
-        this.#endedBy = this.#hasNotBegun ? didNotBegin(error as Error) : endedByHand(text)
-      }
+      if (isOver() && before.length > 0) this.#notBegun(error as Error)
+      else if (isOver()) this.#endedBy = endedByHand(text)
       throw error
     }
+  }
+
+  #notBegun(error: Error): void {
+    this.#hasNotBegun = true
+    this.#endedBy = didNotBegin(error)
   }
 
   async #acquire(): Promise<Lease<PgConnection>> {

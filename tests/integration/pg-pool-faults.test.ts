@@ -1,5 +1,6 @@
 // A `pg.Pool` whose connections are lost, whose server is away, or that its owner ends: callers hear of it by
 // Prisma's codes where they must, and the process never falls.
+import type { EventEmitter } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
@@ -70,6 +71,18 @@ async function terminate(where = 'true'): Promise<number> {
 function sleepALittle(client: PrismaClient): Promise<unknown>[] {
   return [1, 2, 3].map(() => client.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.01)`)
 }
+
+test('a session that the server ends in the packet in which it began does not end the process', async () => {
+  // By then node-postgres listens to the client no more, and we cannot yet.
+  pool.once('acquire', (client) => {
+    const ended = Object.assign(new Error('terminating connection'), { code: '57P01', severity: 'FATAL' })
+    queueMicrotask(() =>
+      (client as unknown as { connection: EventEmitter }).connection.emit('errorMessage', ended),
+    )
+  })
+  expect(await prisma.user.count()).toBe(0)
+  expectAllIdle(pool, 1)
+})
 
 describe('connections lost while idle', () => {
   test('leave the pool, are told to onPoolError, and no call notices', async () => {

@@ -165,6 +165,7 @@ export interface PgPool {
   query(text: string): Promise<unknown>
   end(): Promise<void>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'acquire', listener: (client: Client) => void): unknown
   on(event: 'remove', listener: () => void): unknown
 }
 

@@ -105,10 +105,11 @@ export function transferInOneStatement(client: Client, transfer: Transfer): Prom
     SELECT ${id}::int, ${sourceId}::int, ${targetId}::int, ${amount}::int FROM moved LIMIT 1`
 }
 
-/** What does not hold, and of which transfer, as far as it is about one. */
+/** What does not hold, and of which transfer, or which change of which account, as far as it is about one. */
 export interface Problem {
   readonly text: string
   readonly transfer?: number
+  readonly change?: Change
 }
 
 /** Each transfer that was acknowledged is there, none that was rejected is, and the balances are their sums. */
@@ -136,8 +137,11 @@ export async function auditMoney({ database }: Bank, journal: Journal): Promise<
     `SELECT "id", "balance" FROM "User" WHERE "id" <= ${ACCOUNTS}`,
   )
   for (const { id, balance } of accounts) {
-    if (balance !== balances[id])
-      problems.push({ text: `account ${id} has ${balance}, its transfers say ${String(balances[id])}` })
+    const should = balances[id]!
+    if (balance !== should) {
+      const text = `account ${id} has ${balance}, its transfers say ${should}`
+      problems.push({ text, change: [id, balance - should] })
+    }
   }
   const total = accounts.reduce((sum, { balance }) => sum + balance, 0)
   if (total !== TOTAL) problems.push({ text: `all accounts together have ${total}, not ${TOTAL}` })

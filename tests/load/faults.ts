@@ -9,8 +9,8 @@ export type Fault<Stage> = (stage: Stage, random: Random) => unknown
 export interface FaultsOptions<Stage> {
   readonly faults: readonly Choice<Fault<Stage>>[]
   readonly random: Random
-  /** The shortest and the longest pause between two. */
-  readonly pauseMs: readonly [number, number]
+  /** How long the next pause between two is. */
+  readonly pauseMs: (random: Random) => number
   /** What is dear, by the clock rather than by chance; the first fault of all. */
   readonly dear?: { readonly everyMs: number; readonly fault: Fault<Stage>; readonly name: string }
 }
@@ -62,7 +62,7 @@ export class Faults<Stage> {
       incident.to = performance.now()
       if (hasHit === false) this.incidents.pop()
       else count(this.counts, name)
-      await sleep(random.between(...pauseMs))
+      await sleep(pauseMs(random))
     }
   }
 

@@ -32,6 +32,12 @@ export class Journal {
     return this.#outcomes.subarray(1, this.#last + 1).reduce((sum, each) => sum + Number(each === code), 0)
   }
 
+  all(outcome: Outcome): number[] {
+    const ids: number[] = []
+    for (let id = 1; id <= this.#last; id++) if (this.outcomeOf(id) === outcome) ids.push(id)
+    return ids
+  }
+
   /** As a line of text. */
   summary(): string {
     const counts = OUTCOMES.slice(1).map((outcome) => `${this.count(outcome)} ${outcome}`)

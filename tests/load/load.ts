@@ -76,8 +76,8 @@ export class Load<Stage> {
   }
 }
 
-export function count(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1)
+export function count(counts: Map<string, number>, name: string, times = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + times)
 }
 
 class Worker {

@@ -18,7 +18,8 @@ export async function judge(
   violations.push(
     ...(await untilNone(() => {
       const left = activeResources()
-      return Promise.resolve(left === resources ? [] : [`handles: ${left}, before the run: ${resources}`])
+      if (left === resources) return Promise.resolve([])
+      return Promise.resolve([`handles: ${left}, before the run: ${resources}; ${connections()}`])
     })),
   )
   for (const violation of new Set(violations)) console.error(`VIOLATION ${violation}`)
@@ -32,13 +33,33 @@ export async function judge(
 function watchProcess(): string[] {
   const violations: string[] = []
   process.on('unhandledRejection', (error) => violations.push(`unhandled rejection: ${describe(error)}`))
-  process.on('uncaughtException', (error) => violations.push(`uncaught exception: ${describe(error)}`))
+  process.on('uncaughtException', (error) =>
+    violations.push(`uncaught exception: ${error.stack ?? error.message}`),
+  )
   process.on('warning', (warning) => {
     // The load leaves transactions open on purpose.
     const { code } = warning as { code?: string }
     if (code !== 'REAL_POOL_OPEN_TRANSACTION') violations.push(`warning: ${describe(warning)}`)
   })
   return violations
+}
+
+interface LibuvHandle {
+  readonly type: string
+  readonly localEndpoint?: { readonly port: number } | null
+  readonly remoteEndpoint?: { readonly port: number } | null
+}
+
+/** Which they are, by the ports of their ends. */
+function connections(): string {
+  const { libuv } = process.report?.getReport() as unknown as { libuv: readonly LibuvHandle[] }
+  return libuv
+    .filter(({ type }) => type === 'tcp')
+    .map(
+      ({ localEndpoint, remoteEndpoint }) =>
+        `${localEndpoint?.port ?? '?'} to ${remoteEndpoint?.port ?? '?'}`,
+    )
+    .join(', ')
 }
 
 /** What keeps the process alive, by kind. */

@@ -39,7 +39,7 @@ export function soakFaults(seed: number, recoveriesMs: number[]): Faults<Stage> 
   return new Faults({
     faults: FAULTS,
     random: new Random(seed),
-    pauseMs: [50, 400],
+    pauseMs: (random) => random.between(50, 400),
     dear: {
       everyMs: RESTART_EVERY_MS,
       name: 'restart',

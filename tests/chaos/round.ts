@@ -1,0 +1,119 @@
+// One round of the run: an adapter of one kind, with options drawn for it, and the clients over it.
+import pg from 'pg'
+import { RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { PrismaClient } from '../generated/prisma/client.js'
+import type { Bank } from '../load/bank.js'
+import type { Journal } from '../load/journal.js'
+import type { Random } from '../load/random.js'
+import type { Stories } from './stories.js'
+
+/** By which the server knows our sessions. */
+export const NAME = 'bank'
+
+export const BACKENDS = ['native', 'pg-pool', 'none'] as const
+export type Backend = (typeof BACKENDS)[number]
+
+export interface Terms {
+  readonly backend: Backend
+  readonly size: number
+  readonly writers: number
+  readonly clients: number
+  readonly options: RealPoolAdapterOptions
+}
+
+export function drawTerms(backend: Backend, random: Random): Terms {
+  const size = backend === 'none' ? 10 : random.between(1, 6)
+  // What ends the statements and sessions of those who take too long, where anything does.
+  const limits = {
+    ...(random.percent(30) && { lock_timeout: random.between(50, 500) }),
+    ...(random.percent(30) && { statement_timeout: random.between(100, 500) }),
+    ...(random.percent(30) && { idle_in_transaction_session_timeout: random.between(50, 300) }),
+    ...(random.percent(20) && { query_timeout: random.between(50, 300) }),
+  }
+  return {
+    backend,
+    size,
+    writers: random.between(6, 24),
+    clients: random.between(1, 3),
+    options: {
+      ...limits,
+      ...(random.percent(50) && { queryTimeout: random.between(1_000, 1_500) }),
+      ...(random.percent(20) && { queryTimeout: `${random.between(50, 300)}ms` }),
+      transaction: {
+        acquire: random.of('start', 'first-query'),
+        autosave: random.of('never', 'never', 'always'),
+      },
+      pool: backend === 'none' ? false : drawPool(size, random),
+    },
+  }
+}
+
+function drawPool(maxSize: number, random: Random): RealPoolAdapterOptions['pool'] {
+  return {
+    minSize: random.between(0, Math.min(maxSize, 2)),
+    maxSize,
+    timeout: random.of('50ms', '2s', '2s'),
+    check: random.percent(50),
+    checkIdleAfter: '100ms',
+    connectTimeout: '500ms',
+    reconnectTimeout: '2s',
+    maxLifetime: random.of('500ms', '1h'),
+    maxIdle: '500ms',
+    growth: random.of('gradual', 'immediate'),
+    invalidateOnLost: random.percent(30),
+    maxIdleCount: random.of(2, Infinity, Infinity),
+  }
+}
+
+export interface Round extends Bank {
+  readonly terms: Terms
+  readonly journal: Journal
+  readonly stories: Stories
+  readonly adapter: RealPoolAdapter
+  readonly clients: readonly PrismaClient[]
+}
+
+export async function openRound(
+  bank: Bank,
+  terms: Terms,
+  records: { journal: Journal; stories: Stories },
+): Promise<Round> {
+  const { options, backend, size } = terms
+  const connection = { connectionString: bank.url, application_name: NAME }
+  const pgPool = backend === 'pg-pool' ? makePgPool(connection, size, options) : undefined
+  const adapter = new RealPoolAdapter(
+    pgPool === undefined
+      ? { ...connection, ...options }
+      : { pool: pgPool, queryTimeout: options.queryTimeout, transaction: options.transaction },
+  )
+  const clients = Array.from(
+    { length: terms.clients },
+    () => new PrismaClient({ adapter, errorFormat: 'minimal' }),
+  )
+  await Promise.all(clients.map((client) => client.$connect()))
+  return {
+    ...bank,
+    ...records,
+    terms,
+    adapter,
+    clients,
+    async close() {
+      await Promise.all(clients.map((client) => client.$disconnect()))
+      await pgPool?.end()
+    },
+  }
+}
+
+function makePgPool(connection: pg.PoolConfig, max: number, options: RealPoolAdapterOptions): pg.Pool {
+  const { lock_timeout, statement_timeout, idle_in_transaction_session_timeout, query_timeout } = options
+  return new pg.Pool({
+    ...connection,
+    lock_timeout,
+    statement_timeout,
+    idle_in_transaction_session_timeout,
+    query_timeout,
+    max,
+    connectionTimeoutMillis: 1_000,
+    idleTimeoutMillis: 500,
+  })
+}

@@ -1,6 +1,7 @@
 // Fields of models where their type and PostgreSQL's differ in what they can say.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
+import { BACKEND } from '../support/backends.js'
 import { createWorld, knownErrorOf, pidOf, type World } from '../prisma/support.js'
 import { DATABASES, observeIn } from '../prisma/type-cases.js'
 
@@ -68,7 +69,7 @@ test.each([
     `SELECT "${field}"::text FROM "Scalars" WHERE id = ${id}`,
   )
   expect(Object.keys(row!)).toEqual([field])
-  expect(await pidOf(prisma)).toBe(pid)
+  if (BACKEND !== 'null') expect(await pidOf(prisma)).toBe(pid)
 })
 
 test.each([

@@ -1,15 +1,13 @@
 // Sessions whose settings are not ours to choose: dates read right in whatever form they are printed, or not at all.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
-import { RealPoolAdapter } from 'prisma-pg-real-pool'
-import { PrismaClient } from '../generated/prisma/client.js'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { PrismaClient } from '../generated/prisma/client.js'
+import { BACKENDS } from '../support/backends.js'
+import { DATABASES } from '../prisma/type-cases.js'
 import { createWorld, knownErrorOf, type World } from '../prisma/support.js'
 
 let world: World
 /** As they read where DateStyle is ISO, which other tests compare with what the server says. */
 let expected: unknown[]
-const pools: pg.Pool[] = []
-const clients: PrismaClient[] = []
 
 beforeAll(async () => {
   world = await createWorld()
@@ -17,20 +15,11 @@ beforeAll(async () => {
   expected = await valuesOf(world.open({ maxSize: 1 }).prisma)
 })
 
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((client) => client.$disconnect()))
-  await Promise.all(pools.splice(0).map((pool) => pool.end()))
-})
-
 afterAll(() => world.close())
 
-/** Over connections that the adapter did not make, in a session with these settings. */
+/** In a session with these settings, which win over those that the pool makes. */
 function open(settings: string): PrismaClient {
-  const pool = new pg.Pool({ connectionString: world.database.url, options: settings, max: 1 })
-  pools.push(pool)
-  const client = new PrismaClient({ adapter: new RealPoolAdapter({ pool }) })
-  clients.push(client)
-  return client
+  return world.open({ maxSize: 1 }, { options: settings }, 'native').prisma
 }
 
 const INSTANTS = [
@@ -109,6 +98,13 @@ test.each(['German', 'Postgres,DMY', 'Postgres,MDY'])(
 test('with ISO dates, everything reads in every zone', async () => {
   for (const zone of ZONES)
     expect(await valuesOf(open(`-c DateStyle=ISO -c TimeZone=${zone}`))).toEqual(expected)
+})
+
+test.each(BACKENDS)('over the backend %s, everything reads wherever the database is', async (backend) => {
+  const elsewhere = await createWorld(DATABASES[1]![1])
+  const { prisma } = elsewhere.open({ maxSize: 1 }, {}, backend)
+  expect(await valuesOf(prisma)).toEqual(expected)
+  await elsewhere.close()
 })
 
 test('what a transaction sets for itself costs at most the query that cannot be read, and nothing behind it', async () => {

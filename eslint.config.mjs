@@ -91,7 +91,7 @@ export default tseslint.config(
   ),
   forbidImports(
     'convert',
-    '^(?!\\./[^/]+\\.js$|\\.\\./(pool/errors|redact)\\.js$|@prisma/driver-adapter-utils$|postgres-array$|node:)',
+    '^(?!\\./[^/]+\\.js$|\\.\\./(pool/errors|redact)\\.js$|@prisma/driver-adapter-utils$|node:)',
     'convert/ is pure tables and functions.',
   ),
   {

@@ -30,8 +30,12 @@ const decimals = fc
     fc.bigInt({ min: 0n, max: 10n ** 30n - 1n }),
   )
   .map(([whole, fraction]) => new Prisma.Decimal(`${whole}.${String(fraction).padStart(30, '0')}`))
-// Every plane of Unicode, but for the one character that PostgreSQL has not.
-const texts = fc.string({ unit: 'binary', maxLength: 40 }).map((text) => text.replaceAll('\0', ''))
+// Every plane of Unicode, but for the one character that PostgreSQL has not; and what must be escaped in lists.
+const characters = fc.oneof(
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((character) => character !== '\0'),
+  fc.constantFrom('"', '\\', '{', '}', ',', ' ', 'NULL', "'"),
+)
+const texts = fc.string({ unit: characters, maxLength: 40 })
 const bytes = fc.uint8Array({ maxLength: 300 })
 /** Prisma itself loses the last digits of floats in JSON and in lists: they arrive at the adapter without. */
 function inPrismasDigits(value: number): number {

@@ -2,7 +2,7 @@
 // that is not known here reads as text, since by the time we see it the statement has already run.
 
 import { type ColumnType, ColumnTypeEnum } from '@prisma/driver-adapter-utils'
-import { parse as parseArray } from 'postgres-array'
+import { parseArray } from './arrays.js'
 import { isoDate, isoTimestamp, isoTimestamptz, utcTime } from './datetime.js'
 import { ARRAY_OID, OID, type TypeName } from './oids.js'
 
@@ -69,6 +69,9 @@ const SCALARS: Partial<Record<TypeName, ScalarConversion>> = {
   VOID: { ...TEXT, parse: () => null },
 }
 
+/** What separates elements that hold a bare comma themselves. */
+const DELIMITER: Partial<Record<TypeName, string>> = { BOX: ';' }
+
 const CONVERSIONS = new Map<number, Conversion>(conversions())
 
 function* conversions(): Iterable<[number, Conversion]> {
@@ -77,7 +80,7 @@ function* conversions(): Iterable<[number, Conversion]> {
     yield [OID[name], scalar]
     const arrayOid = ARRAY_OID[name]
     if (arrayOid !== undefined) {
-      yield [arrayOid, { columnType: scalar.listType, parse: name === 'BOX' ? boxes : arrayOf(scalar.parse) }]
+      yield [arrayOid, { columnType: scalar.listType, parse: arrayOf(scalar.parse, DELIMITER[name]) }]
     }
   }
 }
@@ -113,13 +116,8 @@ export function textParserOf(oid: number): TextParser {
   return (CONVERSIONS.get(oid) ?? TEXT).parse
 }
 
-function arrayOf(parse: TextParser): TextParser {
-  return parse === asIs ? (text) => parseArray(text) : (text) => parseArray(text, parse)
-}
-
-/** `box` is the one built-in type whose arrays are separated by `;`, since its values hold a bare comma. */
-function boxes(text: string): unknown {
-  return parseArray(text.replace(/\([^)]*\),\([^)]*\)/g, '"$&"').replaceAll(';', ','))
+function arrayOf(parse: TextParser, delimiter?: string): TextParser {
+  return (text) => parseArray(text, parse, delimiter)
 }
 
 /** Both settings of `bytea_output`: `hex` (`\x00ff`) and `escape` (`\000\377A\\`). */

@@ -2,7 +2,7 @@
  * What node-postgres knows about one of its clients but does not tell in public: the only file that reads its
  * private fields (pg 8.23).
  */
-import type { EventEmitter } from 'node:events'
+import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Client, Submittable } from 'pg'
 
@@ -20,6 +20,7 @@ interface PrivateClient {
   readonly secretKey: number
   readonly connection: EventEmitter & {
     readonly stream: Socket
+    attachListeners(stream: EventEmitter): void
     parsedStatements: Record<string, string>
     submittedNamedStatements: Record<string, string>
   }
@@ -73,6 +74,30 @@ export function submitQuery(client: Client, query: Submittable): void {
   // `query` refuses such ones here, because of those that leave a portal open behind them.
   pg._queryQueue.push(query)
   pg._pulseQueryQueue()
+}
+
+/**
+ * Reads what the socket receives before the client does: what is passed on it gets as if it came from the socket. The
+ * client listens only when it connects, and with TLS to another socket than the first.
+ */
+export function relayMessages(
+  client: Client,
+  read: (passOn: (bytes: Buffer) => void) => (chunk: Buffer) => void,
+): void {
+  const { connection } = privateOf(client)
+  const attach = connection.attachListeners.bind(connection)
+  connection.attachListeners = (stream) => {
+    const relay = new EventEmitter()
+    attach(relay)
+    stream.on(
+      'data',
+      read((bytes) => void relay.emit('data', bytes)),
+    )
+  }
+}
+
+export function activeQueryOf(client: Client): unknown {
+  return privateOf(client)._activeQuery
 }
 
 /** What the client is running, whoever has made it. */

@@ -11,6 +11,8 @@ import { socketOf } from './client-state.js'
 import { explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig } from './connection-config.js'
 import { PgConnection } from './connection.js'
+import { readRowsOf } from './row-reader.js'
+import { Statement } from './statement.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
@@ -43,6 +45,7 @@ export class PgConnector implements Connector<PgConnection> {
     const { client: config } = this.#config
     // Whoever brings a stream of his own looks after it.
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
+    readRowsOf(client, (query) => query instanceof Statement)
     const connection = new PgConnection(client, this.#clock)
     this.equip(connection)
     const giveUp = (error: Error): void => void socketOf(client).destroy(error)

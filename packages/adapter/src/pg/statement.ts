@@ -206,6 +206,39 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     }
   }
 
+  /** As `handleDataRow`, from the bytes of the message (PostgreSQL manual 54.7, DataRow). */
+  takeRow(bytes: Buffer, from: number, to: number, isPlain: boolean): void {
+    if (this.#unanswered > 0 || this.#columns === undefined || this.readError !== undefined) return
+    const { parsers } = this.#columns
+    // One call out of JavaScript for the short values of a short row, not one for each.
+    const whole = isPlain && to - from <= SHORT_ROW ? latin1(bytes, from, to) : undefined
+    const row: unknown[] = []
+    try {
+      let at = from + 2
+      for (let column = 0; at < to; column++) {
+        const length = bytes.readInt32BE(at)
+        at += 4
+        if (length < 0) {
+          row.push(null)
+          continue
+        }
+        const parse = parsers[column]
+        const end = at + length
+        const text =
+          whole !== undefined && (length < COPIED || parse !== undefined)
+            ? whole.substring(at - from, end - from)
+            : isPlain
+              ? latin1(bytes, at, end)
+              : bytes.toString('utf8', at, end)
+        row.push(parse === undefined ? text : parse(text))
+        at = end
+      }
+      this.#rows.push(row)
+    } catch (error) {
+      this.readError = error as Error
+    }
+  }
+
   override handleCommandComplete(message: { text: string }): void {
     if (this.#unanswered > 0) this.#unanswered--
     else super.handleCommandComplete(message)
@@ -221,3 +254,12 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
 }
 
 const NO_VALUES: readonly WireValue[] = []
+
+/** Longer rows are read value by value. */
+const SHORT_ROW = 512
+/** A part of a text that is as long as this is no copy in V8: it would keep the whole row in memory. */
+const COPIED = 13
+
+function latin1(bytes: Buffer, from: number, to: number): string {
+  return bytes.toString('latin1', from, to)
+}

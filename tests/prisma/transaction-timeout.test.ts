@@ -45,7 +45,7 @@ describe('after its timeout', () => {
         await never.opened
         await tx.log.create({ data: { text: 'too late' } })
       },
-      { timeout: 100 },
+      { timeout: 1_000 },
     )
     transaction.catch(() => {})
     await eventually(async () => expect(await statesOf(world)).toEqual(['idle in transaction']))

@@ -59,6 +59,8 @@ function expectAnswers(error: unknown, answers: Answers): void {
 }
 
 const user = { email: 'a@example.com' }
+/** A busy machine takes its time to make a connection. */
+const PATIENT = { maxWait: 20_000, timeout: 20_000 }
 const raise = (code: string) => `DO $$ BEGIN RAISE SQLSTATE '${code}'; END $$`
 
 /** Ends the session that runs, or last ran, such a statement. */
@@ -119,12 +121,12 @@ describe('questions about an error', () => {
         expect(await world.database.query(`SELECT FROM pg_stat_activity WHERE pid = ${pid}`)).toEqual([]),
       )
       await tx.user.count()
-    })
+    }, PATIENT)
     expectAnswers(await errorOf(between), { retryable: true })
     const inside = prisma.$transaction(async (tx) => {
       await tx.user.create({ data: user })
       await tx.$queryRaw`SELECT 1 AS n FROM pg_sleep(30)`
-    })
+    }, PATIENT)
     const lost = errorOf(inside)
     await terminate(`wait_event = 'PgSleep'`)
     expectAnswers(await lost, { retryable: true })

@@ -59,6 +59,10 @@ export class Run {
       const backend = backends[this.#rounds % backends.length]!
       this.#rounds++
       violations.push(...(await this.#round(backend, roundMs)))
+      const { total } = this.#faults
+      console.log(
+        `  after round ${this.#rounds} (${backend}): ${this.#journal.last} transfers, ${total} faults`,
+      )
     }
   }
 

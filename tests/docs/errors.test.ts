@@ -141,7 +141,8 @@ describe('the examples run', () => {
   }
 
   test('on errors of models, of raw queries and of COMMIT', async () => {
-    const { prisma } = world.open({ maxSize: 1, timeout: '100ms' })
+    const { adapter, prisma } = world.open({ maxSize: 1, timeout: '500ms' })
+    await adapter.pool.open({ wait: true })
     const data = { email: 'a@x' }
     await prisma.user.create({ data })
 

@@ -46,9 +46,10 @@ function firstOf(error: unknown): unknown {
 }
 
 function messageOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown }
+  if (typeof message === 'string') return redact(message)
   // Whatever a password function of the user throws.
-  if (!(error instanceof Error)) return typeof error === 'string' ? redact(error) : typeof error
-  return redact(error.message)
+  return typeof error === 'string' ? redact(error) : typeof error
 }
 
 function adviceFor(error: unknown): Advice | undefined {

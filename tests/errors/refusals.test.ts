@@ -14,7 +14,7 @@ import { createTestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { type Refusal, RefusingServer } from '../support/refusing-server.js'
 import { makeCertificate, TlsFront } from '../support/tls-front.js'
-import { createWorld, errorOf, gate, knownErrorOf, type World } from './support.js'
+import { createWorld, errorOf, gate, knownErrorOf, type World } from '../prisma/support.js'
 
 const SECRET = 'hunter2-s3cr3t'
 
@@ -27,9 +27,19 @@ beforeAll(async () => {
   await world.database.query(`CREATE ROLE ${role} LOGIN PASSWORD '${SECRET}'`)
 })
 
-afterEach(() => {
+/** What a test has opened, to be closed behind it. */
+const cleanups: (() => unknown)[] = []
+
+afterEach(async () => {
   jest.restoreAllMocks()
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
 })
+
+function clientOn(adapter: RealPoolAdapter): PrismaClient {
+  const prisma = new PrismaClient({ adapter })
+  cleanups.push(() => prisma.$disconnect())
+  return prisma
+}
 
 afterAll(async () => {
   await world.database.query(`DROP ROLE ${role}`)
@@ -60,15 +70,15 @@ interface Expected {
   readonly text: string | RegExp
 }
 
+/** Over the pool of our own, and over a `pg.Pool` of the application. */
 async function expectRefusal(options: RealPoolAdapterOptions, expected: Expected): Promise<void> {
-  const adapter = new RealPoolAdapter(options)
-  const prisma = new PrismaClient({ adapter })
-  try {
-    await expectFailure(prisma, expected)
-  } finally {
-    await prisma.$disconnect()
-  }
-  expect(inspect(adapter, { depth: Infinity, showHidden: true })).not.toContain(SECRET)
+  const { pool: _, ...connection } = options
+  const native = new RealPoolAdapter(options)
+  await expectFailure(clientOn(native), expected)
+  expect(inspect(native, { depth: Infinity, showHidden: true })).not.toContain(SECRET)
+  const pgPool = new pg.Pool({ ...(connection as pg.PoolConfig), connectionTimeoutMillis: 5_000 })
+  cleanups.push(() => pgPool.end())
+  await expectFailure(clientOn(new RealPoolAdapter({ pool: pgPool })), expected)
 }
 
 async function expectFailure(prisma: PrismaClient, expected: Expected): Promise<void> {
@@ -147,14 +157,14 @@ describe('the way to the server', () => {
   })
 
   test('a server that hangs up', async () => {
-    const server = createServer((socket) => socket.on('error', () => {}).destroy())
+    const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end()))
+    cleanups.push(() => server.close())
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as { port: number }
     await expectRefusal(
       { ...connection(port), ...SOON },
       { ...unreachable, originalCode: 'N/A', text: 'Connection terminated unexpectedly' },
     )
-    server.close()
   })
 })
 
@@ -164,6 +174,7 @@ describe('TLS', () => {
   test('a certificate from an authority that is not trusted, and one that is', async () => {
     const [theirs, other] = [makeCertificate(), makeCertificate()]
     const front = await TlsFront.inFrontOf(world.database.url, theirs)
+    cleanups.push(() => front.close())
     const options = { ...connection(front.port), host: '127.0.0.1' }
     await expectRefusal(
       { ...options, ssl: { ca: other.ca } },
@@ -174,27 +185,26 @@ describe('TLS', () => {
     })
     expect(await trusting.$queryRaw`SELECT 1 AS one`).toEqual([{ one: 1 }])
     await trusting.$disconnect()
-    front.close()
   })
 
   test('a certificate for another name', async () => {
     const certificate = makeCertificate()
     const front = await TlsFront.inFrontOf(world.database.url, certificate)
+    cleanups.push(() => front.close())
     const ssl = { ca: certificate.ca, servername: 'elsewhere.example' }
     await expectRefusal(
       { ...connection(front.port), host: '127.0.0.1', ssl },
       { ...tls, originalCode: 'ERR_TLS_CERT_ALTNAME_INVALID', text: /elsewhere\.example|altnames/ },
     )
-    front.close()
   })
 
   test('a server without TLS', async () => {
     const server = await RefusingServer.saying({ severity: 'FATAL', code: '28P01', message: 'not reached' })
+    cleanups.push(() => server.close())
     await expectRefusal(
       { ...connection(server.port), host: '127.0.0.1', ssl: true },
       { ...tls, originalCode: 'N/A', text: 'The server does not support SSL connections' },
     )
-    server.close()
   })
 })
 
@@ -206,11 +216,14 @@ describe('a server that refuses us', () => {
     )
   })
 
+  // A pg.Pool leaves such a connection half open, and the server waiting for the rest (pg-pool 3.14).
   test('no password', async () => {
-    await expectRefusal(
-      { ...connection(), password: '' },
-      { code: 'P1000', kind: 'AuthenticationFailed', originalCode: 'N/A', text: /password must be/ },
-    )
+    await expectFailure(clientOn(new RealPoolAdapter({ ...connection(), password: '' })), {
+      code: 'P1000',
+      kind: 'AuthenticationFailed',
+      originalCode: 'N/A',
+      text: /password must be/,
+    })
   })
 
   test('a role that may not log in', async () => {
@@ -260,6 +273,7 @@ describe('a server that refuses us', () => {
 
   test('a server that is shutting down', async () => {
     const server = await startLocalPostgres()
+    cleanups.push(() => server.stop())
     const database = await createTestDatabase(server.url)
     await database.query('SELECT 1')
     // Told so, it waits for the session of `database`, and lets in nobody else (PostgreSQL manual 18.5).
@@ -269,7 +283,6 @@ describe('a server that refuses us', () => {
       { connectionString: database.url, ...SOON },
       { code: 'P1001', kind: 'DatabaseNotReachable', originalCode: '57P03', text: 'shutting down' },
     )
-    await server.stop()
   })
 
   const translated: readonly (readonly [Refusal, Omit<Expected, 'text'>, string])[] = [
@@ -297,19 +310,18 @@ describe('a server that refuses us', () => {
 
   test.each(translated)('in its own words: %j', async (refusal, expected, text) => {
     const server = await RefusingServer.saying(refusal)
+    cleanups.push(() => server.close())
     const options = { ...connection(server.port), host: '127.0.0.1', ...SOON }
     await expectRefusal(options, { ...expected, text: refusal.message })
-    const prisma = new PrismaClient({ adapter: new RealPoolAdapter(options) })
+    const prisma = clientOn(new RealPoolAdapter(options))
     expect((await knownErrorOf(prisma.user.count())).message).toContain(text)
-    await prisma.$disconnect()
-    server.close()
   })
 })
 
 describe('what is not the server', () => {
   test('a password function that fails, and tells what it should not', async () => {
     const password = () => Promise.reject(new Error(`no token for postgres://u:${SECRET}@h/d`))
-    const { adapter, prisma } = world.open({ timeout: '1500ms' }, { ...connection(), password })
+    const { adapter, prisma } = world.open({ timeout: '1500ms' }, { ...connection(), password }, 'native')
     const error = await knownErrorOf(prisma.user.count())
     expect(error.code).toBe('P2039')
     expect(error.message).toContain('no token for postgres://[hidden]')
@@ -318,7 +330,7 @@ describe('what is not the server', () => {
   })
 
   test('a pool that is closed', async () => {
-    const { adapter, prisma } = world.open()
+    const { adapter, prisma } = world.open({}, {}, 'native')
     await prisma.user.count()
     await adapter.pool.close()
     await expectFailure(prisma, {
@@ -333,7 +345,7 @@ describe('what is not the server', () => {
     ['timeout', { timeout: '500ms' }, 'POOL_TIMEOUT', /within 500 ms.*1 of at most 1 in use/],
     ['maxWaiting', { timeout: '20s', maxWaiting: 1 }, 'POOL_TOO_MANY_REQUESTS', /1 waiting/],
   ] as const)('a pool with nothing to give: %s', async (_, limits, originalCode, text) => {
-    const { adapter, prisma } = world.open({ maxSize: 1, ...limits })
+    const { adapter, prisma } = world.open({ maxSize: 1, ...limits }, {}, 'native')
     await adapter.pool.open({ wait: true })
     const inside = gate()
     const holder = prisma.$transaction(() => inside.opened)
@@ -346,7 +358,7 @@ describe('what is not the server', () => {
 
   test('a pg.Pool of the user: its timeout, and its end', async () => {
     const pool = new pg.Pool({ connectionString: world.database.url, max: 1, connectionTimeoutMillis: 1_000 })
-    const prisma = new PrismaClient({ adapter: new RealPoolAdapter({ pool }) })
+    const prisma = clientOn(new RealPoolAdapter({ pool }))
     const client = await pool.connect()
     const busy = await errorOf(prisma.user.count())
     expect(busy).toBeInstanceOf(Prisma.PrismaClientKnownRequestError)
@@ -354,6 +366,5 @@ describe('what is not the server', () => {
     client.release()
     await pool.end()
     expect(await errorOf(prisma.user.count())).toMatchObject({ code: 'P1017' })
-    await prisma.$disconnect()
   })
 })

@@ -4,7 +4,7 @@ import { DriverAdapterError, type MappedError, type SqlDriverAdapter } from '@pr
 import { describe, expect, test } from '@jest/globals'
 import { PRISMA_CODES, TransactionClosedError } from '../../packages/adapter/src/convert/prisma-codes.js'
 import { Prisma, PrismaClient } from '../generated/prisma/client.js'
-import { errorOf } from './support.js'
+import { errorOf } from '../prisma/support.js'
 
 type Kind = MappedError['kind']
 

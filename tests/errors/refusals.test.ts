@@ -65,7 +65,7 @@ interface Expected {
   /** Prisma's, and that of the original error. */
   readonly code: string
   readonly kind: string
-  readonly originalCode: string
+  readonly originalCode: string | RegExp
   /** In the message of the adapter. */
   readonly text: string | RegExp
 }
@@ -93,7 +93,11 @@ async function expectFailure(prisma: PrismaClient, expected: Expected): Promise<
     expect(error.meta).toMatchObject({
       driverAdapterError: {
         name: 'DriverAdapterError',
-        cause: { kind, originalCode, originalMessage: expect.stringMatching(text) as unknown },
+        cause: {
+          kind,
+          originalCode: expect.stringMatching(originalCode) as unknown,
+          originalMessage: expect.stringMatching(text) as unknown,
+        },
         originalError: expect.any(Error) as unknown,
       },
     })
@@ -221,8 +225,9 @@ describe('a server that refuses us', () => {
     await expectFailure(clientOn(new RealPoolAdapter({ ...connection(), password: '' })), {
       code: 'P1000',
       kind: 'AuthenticationFailed',
-      originalCode: 'N/A',
-      text: /password must be/,
+      // node-postgres refuses to try, or the server to take an empty one.
+      originalCode: /^(N\/A|28P01)$/,
+      text: /password must be|empty password/,
     })
   })
 

@@ -13,7 +13,14 @@ function anchorOf(heading: string): string {
 }
 
 function anchorsOf(file: string): string[] {
-  return [...prose(read(file)).matchAll(/^#+ (.+)$/gm)].map((match) => anchorOf(match[1] as string))
+  const seen = new Map<string, number>()
+  return [...prose(read(file)).matchAll(/^#+ (.+)$/gm)].map((match) => {
+    const anchor = anchorOf(match[1] as string)
+    // One that is there already is numbered.
+    const before = seen.get(anchor) ?? 0
+    seen.set(anchor, before + 1)
+    return before === 0 ? anchor : `${anchor}-${before}`
+  })
 }
 
 function linksOf(file: string): string[] {

@@ -6,12 +6,8 @@ import {
   type PsycopgOptions,
   type QueuePoolOptions,
 } from '../../packages/adapter/src/django-options.js'
-import {
-  adapterSchema,
-  CONNECTION_KEYS,
-  OPTION_NAMES,
-  parse,
-} from '../../packages/adapter/src/option-schema.js'
+import { CONNECTION_KEYS } from '../../packages/adapter/src/connection-schema.js'
+import { adapterSchema, OPTION_NAMES, parse } from '../../packages/adapter/src/option-schema.js'
 import { resolveAdapterOptions } from '../../packages/adapter/src/options.js'
 import { code, codes, read, rows, section } from './markdown.js'
 

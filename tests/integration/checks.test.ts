@@ -2,7 +2,8 @@
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Client } from 'pg'
 import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
-import { resolveConnection } from '../../packages/adapter/src/pg/connection-config.js'
+import { resolveRealPoolOptions } from '../../packages/adapter/src/options.js'
+import { configFor } from '../../packages/adapter/src/pg/connection-config.js'
 import { PgConnector } from '../../packages/adapter/src/pg/connector.js'
 import { systemClock } from '../../packages/adapter/src/pool/clock.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
@@ -98,11 +99,19 @@ describe('check', () => {
   })
 
   test('the test that `check: true` makes leaves a live connection as it was, and tells a dead one', async () => {
-    const config = resolveConnection({ connectionString: database.url, application_name: SUBJECT }, undefined)
+    const config = configFor(
+      resolveRealPoolOptions({ connectionString: database.url, application_name: SUBJECT }),
+    )
     const hooks = { configure: undefined, reset: undefined, check: undefined }
     const connector = new PgConnector(
       config,
-      { ...hooks, limitMs: 5_000, statementCacheSize: 0, queryTimeoutMs: Infinity },
+      {
+        ...hooks,
+        limitMs: 5_000,
+        credentialsTimeoutMs: Infinity,
+        statementCacheSize: 0,
+        queryTimeoutMs: Infinity,
+      },
       systemClock,
     )
     const connection = await connector.open(new AbortController().signal)

@@ -4,7 +4,8 @@
  * has no counterpart here is refused, so that nobody believes it to be in force.
  */
 import * as v from 'valibot'
-import { callback, checkOption, onlyOptions, parse, wholeNumber } from './option-schema.js'
+import { onlyOptions, parse } from './option-schema.js'
+import { callback, checkOption, wholeNumber } from './option-values.js'
 import type { ConnectionHook, Duration, PoolOptions } from './options.js'
 import type { RealPool } from './pg/real-pool.js'
 

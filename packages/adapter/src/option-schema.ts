@@ -3,79 +3,31 @@
  * All problems are reported at once, each with the option's name, the value and the fix.
  */
 import type { SqlQuery } from '@prisma/driver-adapter-utils'
-import ms, { type StringValue } from 'ms'
-import type { ClientConfig } from 'pg'
 import * as v from 'valibot'
+import { connectionEntries } from './connection-schema.js'
 import { NOT_AN_OPTION, problemsMessage } from './option-problems.js'
+import {
+  callback,
+  checkOption,
+  duration,
+  oneOf,
+  serverDuration,
+  wholeNumber,
+  wholeNumberOrInfinity,
+} from './option-values.js'
 import type {
   ConnectionHook,
-  ConnectionKey,
+  ConnectionOptions,
+  ConnectionProvider,
   Duration,
   PgPool,
   PoolOptions,
+  RealPoolAdapterOptions,
   TransactionOptions,
   UserDefinedTypeParser,
 } from './options.js'
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
-
-const DURATION = /^(?:\d+|\d*\.\d+)(?:ms|s|m|h|d)$/
-const LONGEST_SUSPECT_MS = 999
-
-/** A number from 1 to 999 looks like seconds; only a string says what is meant. */
-const duration = v.pipe(
-  v.custom<Duration>(
-    (value) =>
-      (typeof value === 'number' && value >= 0) || (typeof value === 'string' && DURATION.test(value)),
-    "must be a duration: milliseconds, or a string such as '30s', '500ms', '10m' or '1h'",
-  ),
-  v.check(
-    (value) => typeof value !== 'number' || value === 0 || value > LONGEST_SUSPECT_MS,
-    ({ input }) =>
-      `is ${String(input)} milliseconds as written: write '${String(input)}s' or '${String(input)}ms'`,
-  ),
-  v.transform((value) => (typeof value === 'number' ? value : ms(value as StringValue))),
-)
-
-/** The server keeps its timeouts as whole milliseconds in 32 bits (PostgreSQL manual 20.1.1). */
-const LONGEST_ON_SERVER_MS = 2_147_483_647
-
-const serverDuration = v.pipe(
-  duration,
-  v.check(
-    (value) => value <= LONGEST_ON_SERVER_MS,
-    `must be at most ${LONGEST_ON_SERVER_MS} ms, which is as far as the server counts`,
-  ),
-  v.transform((value) => Math.ceil(value)),
-)
-
-export const wholeNumber = (least: number) =>
-  v.pipe(
-    v.number('must be a number'),
-    v.check((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`),
-  )
-
-const wholeNumberOrInfinity = (least: number) =>
-  v.pipe(
-    v.number('must be a number'),
-    v.check(
-      (value) => (Number.isInteger(value) || value === Infinity) && value >= least,
-      `must be a whole number, ${least} or more, or Infinity`,
-    ),
-  )
-
-export function callback<T>() {
-  return v.custom<T>((value) => typeof value === 'function', 'must be a function')
-}
-
-export const checkOption = v.custom<boolean | ConnectionHook>(
-  (value) => typeof value === 'boolean' || typeof value === 'function',
-  'must be true, false or a function',
-)
-
-function oneOf<const T extends string>(...values: T[]) {
-  return v.picklist(values, `must be ${values.map((value) => `'${value}'`).join(' or ')}`)
-}
 
 const poolEntries = {
   name: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
@@ -157,55 +109,13 @@ export function sizesOf({ minSize, maxSize, maxIdleCount = Infinity }: PartialSi
   }
 }
 
-const text = () => v.optional(v.string('must be a string'))
-const milliseconds = () =>
-  v.optional(v.union([wholeNumber(0), v.literal(false)], 'must be a number of milliseconds'))
-
-const connectionEntries = {
-  connectionString: v.optional(
-    v.string('must be a string: the URL of the database, for example from DATABASE_URL'),
-  ),
-  host: text(),
-  port: v.optional(
-    v.pipe(
-      v.number('must be a number'),
-      v.check(
-        (value) => Number.isInteger(value) && value > 0 && value < 65_536,
-        'must be a port from 1 to 65535',
-      ),
-    ),
-  ),
-  database: text(),
-  user: text(),
-  password: v.optional(
-    v.custom<string | (() => string | Promise<string>)>(
-      (value) => typeof value === 'string' || typeof value === 'function',
-      'must be a string, or a function that returns one',
-    ),
-  ),
-  ssl: v.optional(
-    v.custom<ClientConfig['ssl']>(
-      (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
-      'must be true, false or an object of TLS options',
-    ),
-  ),
-  application_name: text(),
-  fallback_application_name: text(),
-  options: text(),
-  statement_timeout: milliseconds(),
-  lock_timeout: milliseconds(),
-  idle_in_transaction_session_timeout: milliseconds(),
-  query_timeout: milliseconds(),
-  client_encoding: text(),
-  keepAlive: v.optional(v.boolean('must be true or false')),
-  keepAliveInitialDelayMillis: v.optional(wholeNumber(0)),
-  stream: v.optional(v.unknown()),
-} satisfies Record<ConnectionKey, v.GenericSchema<unknown, unknown>>
-
-export const CONNECTION_KEYS = Object.keys(connectionEntries) as ConnectionKey[]
-
 /** A fresh connection for each call: nothing is opened before it is wanted, and nothing kept afterwards. */
-const NO_POOLING: PoolOptions = { minSize: 0, maxIdleCount: 0, growth: 'immediate', numWorkers: Infinity }
+export const NO_POOLING: PoolOptions = {
+  minSize: 0,
+  maxIdleCount: 0,
+  growth: 'immediate',
+  numWorkers: Infinity,
+}
 
 /** Told by what it can do: the application's copy of `pg` may be another than ours. */
 export function isPgPool(value: unknown): value is PgPool {
@@ -266,6 +176,9 @@ const poolOption = v.optional(
 
 const realPoolEntries = {
   ...connectionEntries,
+  connection: v.optional(callback<ConnectionProvider>()),
+  credentialsTimeout: v.optional(duration, '10s'),
+  pooler: v.optional(oneOf('none', 'transaction'), 'none'),
   schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
   pool: poolOption,
 }
@@ -285,7 +198,7 @@ const adapterEntries = {
   userDefinedTypeParser: v.optional(callback<UserDefinedTypeParser>()),
   onPoolError: v.optional(callback<(error: Error) => void>()),
   onConnectionError: v.optional(callback<(error: Error) => void>()),
-}
+} satisfies Record<keyof RealPoolAdapterOptions, v.GenericSchema<unknown, unknown>>
 
 export const realPoolSchema = onlyOptions(realPoolEntries)
 export const adapterSchema = onlyOptions(adapterEntries)
@@ -305,6 +218,16 @@ export function parse<S extends v.GenericSchema>(
   const result = v.safeParse(schema, input)
   if (!result.success) throw new OptionsError(problemsMessage(result.issues, known))
   return result.output
+}
+
+const connectionSchema = onlyOptions(connectionEntries)
+
+/** What the user's `connection` returned, other than a URL. */
+export function parseConnection(provided: unknown): ConnectionOptions {
+  return parse(connectionSchema, provided, {
+    top: Object.keys(connectionEntries),
+    pool: [],
+  }) as ConnectionOptions
 }
 
 /** Sizes for `resize`: what is not given stays as it is. */

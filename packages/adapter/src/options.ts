@@ -4,16 +4,18 @@
  */
 import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
 import type { Client, ClientConfig } from 'pg'
+import { CONNECTION_KEYS } from './connection-schema.js'
 import {
   adapterSchema,
-  CONNECTION_KEYS,
   isPgPool,
+  NO_POOLING,
   OPTION_NAMES,
   parse,
   type ParsedOptions,
   realPoolSchema,
   sizesOf,
 } from './option-schema.js'
+import { optionsInUrl } from './pg/url-options.js'
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
 import type { PoolSettings } from './pool/types.js'
@@ -120,6 +122,8 @@ export type ConnectionKey =
   | 'user'
   | 'password'
   | 'ssl'
+  | 'sslnegotiation'
+  | 'enableChannelBinding'
   | 'application_name'
   | 'fallback_application_name'
   | 'options'
@@ -132,8 +136,26 @@ export type ConnectionKey =
   | 'keepAliveInitialDelayMillis'
   | 'stream'
 
+/** Says where the next connection goes: a URL, or connection fields. May take its time. */
+export type ConnectionProvider = () => string | ConnectionOptions | Promise<string | ConnectionOptions>
+
 /** What `new RealPool(…)` takes. */
 export interface RealPoolOptions extends ConnectionOptions {
+  /**
+   * Instead of `connectionString`: called for each new connection, for addresses and passwords that change. The
+   * fields beside it win over a URL that it returns, and lose against fields that it returns.
+   */
+  connection?: ConnectionProvider | undefined
+  /**
+   * How long `connection`, and `password` where it is a function, may take together for one connection. A failure
+   * is told at once to whoever waits. `0`: as long as it takes. @defaultValue `'10s'`
+   */
+  credentialsTimeout?: Duration | undefined
+  /**
+   * `'transaction'`: between us and the server stands PgBouncer or its like in transaction mode. Nothing is asked
+   * of a session that it would refuse. @defaultValue `'none'`, or `'transaction'` by `?pgbouncer=true` of the URL
+   */
+  pooler?: 'none' | 'transaction' | undefined
   /**
    * The schema that raw queries and generated ones use: it becomes the session's `search_path`.
    * @defaultValue `?schema=` of the URL, else the server's own `search_path`
@@ -252,6 +274,10 @@ export interface ConnectionHooks {
 /** Options after defaults and units: what the pool and its connector go by. */
 export interface ResolvedOptions {
   readonly connection: ConnectionOptions
+  /** Names the rest of the connection, anew for each. */
+  readonly provider: ConnectionProvider | undefined
+  readonly credentialsTimeout: number
+  readonly pooler: 'none' | 'transaction'
   readonly schema: string | undefined
   readonly pool: PoolSettings
   /** The user's own, whose connections are lent instead of ours. */
@@ -286,9 +312,12 @@ export function resolveAdapterOptions(options: string | RealPoolAdapterOptions):
 function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapterSchema): ResolvedOptions {
   if (isPgPool(options)) throw new OptionsError('a pg.Pool is given as an option: `{ pool }`')
   const input = typeof options === 'string' ? { connectionString: options } : options
-  const output = parse(schema, input, OPTION_NAMES) as ParsedOptions
+  const output = parse(schema, withUrlOptions(input, schema === adapterSchema), OPTION_NAMES) as ParsedOptions
   const {
     schema: schemaName,
+    connection: provider,
+    credentialsTimeout,
+    pooler,
     pool,
     transaction,
     queryTimeout,
@@ -304,6 +333,9 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   const { leakDetectionThreshold, ...settings } = rest
   return {
     connection: connection as ConnectionOptions,
+    provider,
+    credentialsTimeout: zeroIsNever(credentialsTimeout),
+    pooler,
     schema: schemaName,
     pool: {
       ...settings,
@@ -339,10 +371,26 @@ const NO_TRANSACTIONS: TransactionSettings = {
   maxDuration: 0,
 }
 
+/** The options with those that the URL has for the pool, which yield to any that are given beside it. */
+function withUrlOptions(input: unknown, isForAdapter: boolean): unknown {
+  if (typeof input !== 'object' || input === null) return input
+  const options = input as RealPoolAdapterOptions
+  const { connectionString, pool = true } = options
+  if (typeof connectionString !== 'string' || isPgPool(pool)) return input
+  if (typeof pool !== 'boolean' && (typeof pool !== 'object' || pool === null)) return input
+  const { pool: poolInUrl, ...others } = optionsInUrl(connectionString, isForAdapter)
+  const given = pool === false ? NO_POOLING : pool === true ? {} : withoutUndefined(pool)
+  return { ...others, ...withoutUndefined(options), pool: { ...poolInUrl, ...given } }
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
+}
+
 function pgPoolOf(options: RealPoolOptions): PgPool | undefined {
   const { pool } = options
   if (!isPgPool(pool)) return undefined
-  const misplaced = CONNECTION_KEYS.filter((key) => options[key] !== undefined)
+  const misplaced = [...CONNECTION_KEYS, 'connection' as const].filter((key) => options[key] !== undefined)
   if (misplaced.length > 0) {
     const names = misplaced.map((key) => `\`${key}\``).join(', ')
     throw new OptionsError(

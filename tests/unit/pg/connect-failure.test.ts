@@ -15,7 +15,7 @@ test.each([
   [failure('connect ECONNREFUSED 127.0.0.1:5432', 'ECONNREFUSED'), false, /Is the server running there/],
   [failure('getaddrinfo ENOTFOUND db.exmaple', 'ENOTFOUND'), false, /Check the name of the host/],
   [failure('sorry, too many clients already', '53300'), false, /Lower maxSize/],
-  [failure('The server does not support SSL connections'), true, /Turn ssl off/],
+  [failure('The server does not support SSL connections'), true, /Use sslmode=prefer/],
   [failure('no connection within 5000 ms (connectTimeout)', 'ETIMEDOUT'), false, /raise connectTimeout/],
 ])('%s: what happened, where, and what to do', (error, isPermanent, advice) => {
   const explained = explainConnectFailure('db.example:5432/orders', error)

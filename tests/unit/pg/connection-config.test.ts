@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { resolveConnection, withDatabase } from '../../../packages/adapter/src/pg/connection-config.js'
+import {
+  type RealPoolOptions,
+  resolveRealPoolOptions,
+  type ResolvedOptions,
+} from '../../../packages/adapter/src/options.js'
+import {
+  configFor,
+  type SessionConfig,
+  withDatabase,
+} from '../../../packages/adapter/src/pg/connection-config.js'
 
-const PINNED = '-c DateStyle=ISO'
+const PINNED = '-c DateStyle=ISO -c extra_float_digits=1'
 const savedEnvironment = { ...process.env }
 
 beforeEach(() => {
@@ -12,13 +21,14 @@ afterEach(() => {
   process.env = { ...savedEnvironment }
 })
 
-function resolve(url: string, fields: object = {}, schema?: string) {
-  return resolveConnection({ connectionString: url, ...fields }, schema)
+function resolve(url: string | undefined, fields: RealPoolOptions = {}): SessionConfig & ResolvedOptions {
+  const options = resolveRealPoolOptions({ ...(url === undefined ? {} : { connectionString: url }), ...fields })
+  return { ...options, ...(configFor(options).next() as SessionConfig) }
 }
 
-function problem(url: unknown): string {
+function problem(options: RealPoolOptions | string): string {
   try {
-    resolveConnection({ connectionString: url as string }, undefined)
+    configFor(resolveRealPoolOptions(options))
   } catch (error) {
     expect(error).toMatchObject({ code: 'POOL_OPTIONS' })
     return (error as Error).message
@@ -40,6 +50,24 @@ describe('a connection URL', () => {
     expect(target).toBe('db.example:6543/orders')
   })
 
+  test.each([
+    ['postgres://h', { host: 'h' }],
+    ['postgresql://h/my%20orders', { host: 'h', database: 'my orders' }],
+    ['postgresql://%C3%A9lan:%20%2F%3A%3F%23%25%2B+@h/d', { user: 'élan', password: ' /:?#%++' }],
+    ['postgresql://[2001:db8::7]:5433/d', { host: '2001:db8::7', port: 5433 }],
+    ['postgresql://[::1]/d', { host: '::1', database: 'd' }],
+    ['postgresql:///d?host=/var/run/postgresql', { host: '/var/run/postgresql', database: 'd' }],
+    ['postgresql://ann@/d?host=/var/run/postgresql', { host: '/var/run/postgresql', user: 'ann' }],
+    ['postgresql://localhost/d?host=/tmp&port=5433', { host: '/tmp', port: 5433, database: 'd' }],
+    ['postgresql://ann@%2Fvar%2Frun%2Fpostgresql/d', { host: '/var/run/postgresql', database: 'd' }],
+    ['postgresql://%2Fvar%2Frun%2Fpostgresql:5433/d', { host: '/var/run/postgresql', port: 5433 }],
+    ['socket:///var/run/postgresql?db=d&encoding=UTF8', { host: '/var/run/postgresql', database: 'd' }],
+    ['/var/run/postgresql d', { host: '/var/run/postgresql', database: 'd' }],
+    ['postgresql://?host=h&dbname=d&user=u&password=p%26q', { host: 'h', database: 'd', password: 'p&q' }],
+  ])('%s', (url, expected) => {
+    expect(resolve(url).client).toMatchObject(expected)
+  })
+
   test('yields to the fields that are given beside it, not to those that are undefined', () => {
     const { client } = resolve('postgresql://ann:secret@db.example/orders', {
       database: 'other',
@@ -49,45 +77,60 @@ describe('a connection URL', () => {
   })
 
   test('can be left out when a field, or the environment, says where to connect', () => {
-    expect(resolveConnection({ host: 'db.example' }, undefined).target).toBe('db.example:5432')
+    expect(resolve(undefined, { host: 'db.example' }).target).toBe('db.example:5432')
     process.env['PGHOST'] = 'from.environment'
-    expect(resolveConnection({}, undefined).target).toBe('from.environment:5432')
+    expect(resolve(undefined).target).toBe('from.environment:5432')
   })
 })
 
 describe('the schema', () => {
   test('comes from the URL or the option, and the option wins', () => {
     expect(resolve('postgresql://h/d?schema=sales').schema).toBe('sales')
-    expect(resolve('postgresql://h/d?schema=sales', {}, 'audit').schema).toBe('audit')
+    expect(resolve('postgresql://h/d?schema=sales', { schema: 'audit' }).schema).toBe('audit')
+    expect(resolve('postgresql://h/d?schema=').schema).toBeUndefined()
     expect(resolve('postgresql://h/d').schema).toBeUndefined()
   })
 
   test('becomes the search_path of the session, whatever its name', () => {
     expect(resolve('postgresql://h/d?schema=sales').client.options).toBe(`${PINNED} -c search_path="sales"`)
-    expect(resolve('postgresql://h/d', {}, 'my "own"\\one').client.options).toBe(
+    expect(resolve('postgresql://h/d', { schema: 'my "own"\\one' }).client.options).toBe(
       `${PINNED} -c search_path="my\\ ""own""\\\\one"`,
     )
   })
 
-  test('leaves the options of the user in force', () => {
-    const { client } = resolve('postgresql://h/d?schema=sales', { options: '-c work_mem=64MB' })
+  test('leaves the options of the user in force, also those of the environment', () => {
+    const url = 'postgresql://h/d?schema=sales'
+    const { client } = resolve(url, { options: '-c work_mem=64MB' })
     expect(client.options).toBe(`${PINNED} -c search_path="sales" -c work_mem=64MB`)
+    process.env['PGOPTIONS'] = '-c geqo=off'
+    expect(resolve(url).client.options).toBe(`${PINNED} -c search_path="sales" -c geqo=off`)
   })
 })
 
+test('behind a pooler nothing is sent but what the user sets', () => {
+  const url = 'postgresql://h/d?schema=sales&pgbouncer=true'
+  expect(resolve(url)).toMatchObject({ pooler: 'transaction', schema: 'sales' })
+  expect(resolve(url).client).not.toHaveProperty('options')
+  expect(resolve(url, { pooler: 'none' }).client.options).toContain('search_path')
+  expect(resolve('postgresql://h/d', { pooler: 'transaction', options: '-c geqo=off' }).client.options).toBe(
+    '-c geqo=off',
+  )
+})
+
 test('another database of the same server keeps everything else', () => {
-  const other = withDatabase(resolve('postgresql://ann:secret@db.example/orders?schema=sales'), 'shadow')
-  expect(other).toMatchObject({
+  const config = configFor(resolveRealPoolOptions('postgresql://ann:secret@db.example/orders?schema=sales'))
+  const other = withDatabase(config, 'shadow')
+  expect(other.schema).toBe('sales')
+  expect(other.next()).toMatchObject({
     client: { host: 'db.example', user: 'ann', database: 'shadow' },
-    schema: 'sales',
     target: 'db.example:5432/shadow',
   })
 })
 
 describe('bad input', () => {
   test('a URL that is undefined, or no URL and nothing else, is told apart', () => {
-    expect(problem(undefined)).toMatch(/^`connectionString` is undefined: .*DATABASE_URL/)
-    expect(() => resolveConnection({}, undefined)).toThrow(/^`connectionString` is missing/)
+    expect(problem({ connectionString: undefined })).toMatch(/^`connectionString` is undefined: .*DATABASE_URL/)
+    expect(problem({})).toMatch(/^`connectionString` is missing/)
   })
 
   test.each(['mysql://ann:hunter2@h/d', 'ann:hunter2@h/d', '', 'postgresql//h'])(
@@ -101,8 +144,15 @@ describe('bad input', () => {
     },
   )
 
-  test('a URL that cannot be parsed is not quoted, because of the password in it', () => {
-    const message = problem('postgresql://ann:hunter2#/@[bad')
+  test.each([
+    'postgresql://ann:hunter2#/@[bad',
+    'postgresql://ann:4?hunter2@h/d',
+    'postgresql://ann:x?hunter2@h/d',
+    'postgresql://ann:hunter2@h:port/d',
+    'postgresql://ann:hunter2@h:70000/d',
+    'postgresql://ann:hunter2@h/d?port=70000',
+  ])('a URL that cannot be parsed is not quoted, because of the password in it: %s', (url) => {
+    const message = problem(url)
     expect(message).toMatch(/^`connectionString` cannot be parsed: .*percent-encoded/)
     expect(message).not.toContain('hunter2')
   })
@@ -115,14 +165,38 @@ describe('bad input', () => {
       expect(problem(url)).toMatch(/percent-encoded/)
       expect(problem(url)).not.toContain('hunter2')
     }
-    expect(() => resolveConnection({ host: 'postgresql://u:hunter2@h/d' }, undefined)).toThrow(
+    expect(problem({ host: 'postgresql://u:hunter2@h/d' })).toBe(
       '`host` is not the name of a host: a URL belongs into `connectionString`',
     )
   })
 
-  test('a file that the URL names and that cannot be read is named', () => {
-    expect(problem('postgresql://u:hunter2@h/d?sslmode=verify-full&sslrootcert=/nope/ca.pem')).toBe(
-      '`connectionString` names a file that cannot be read (ENOENT): /nope/ca.pem',
+  test.each([
+    'postgresql://ann:hunter2@one:5432,two:5433/d',
+    'postgresql://ann:hunter2@one,two/d',
+    'postgresql:///d?host=one,two',
+  ])('several hosts are refused, with what to do instead: %s', (url) => {
+    expect(problem(url)).toMatch(/names several hosts: .* `connection` choose one/)
+    expect(problem(url)).not.toContain('hunter2')
+  })
+
+  test.each(['service=orders', 'hostaddr=10.0.0.1'])(
+    'what would lead elsewhere is refused, not ignored: %s',
+    (parameter) => {
+      expect(problem(`postgresql:///d?${parameter}`)).toContain(
+        `\`${parameter.split('=')[0] as string}\` in the connection URL: `,
+      )
+    },
+  )
+
+  test('a service that only the environment names is no address', () => {
+    process.env['PGSERVICE'] = 'orders'
+    expect(problem({})).toMatch(/^PGSERVICE names a service, but service files are not read here/)
+  })
+
+  test('two ways to say where to connect are one too many', () => {
+    const connection = () => 'postgresql://h/d'
+    expect(problem({ connectionString: 'postgresql://h/d', connection })).toBe(
+      '`connection` and `connectionString` both say where to connect: give one of them',
     )
   })
 

@@ -39,6 +39,21 @@ export function isReadable(client: Client): boolean {
   )
 }
 
+/** What a client has of its connection while it makes it. */
+interface Handshake {
+  ssl: unknown
+  readonly connection: EventEmitter & {
+    readonly stream: Socket
+    ssl: unknown
+    requestSsl(): void
+    attachListeners(stream: Socket): void
+  }
+}
+
+export function handshakeOf(client: Client): Handshake {
+  return client as unknown as Handshake
+}
+
 /** The socket, which TLS replaces while connecting: always to be asked anew. */
 export function socketOf(client: Client): Socket {
   return privateOf(client).connection.stream

@@ -7,6 +7,13 @@ interface Advice {
   readonly advice: string
 }
 
+/** A function of the user's failed, `connection` or `password`: whoever waits hears of it at once. */
+export class CredentialsError extends Error {
+  override readonly name = 'CredentialsError'
+}
+
+const GIVE_AUTHORITY = 'Name the file of the certificate authority in sslrootcert, or give it in ssl.ca.'
+
 /** By SQLSTATE, or the code of a socket or TLS error. */
 const ADVICE: Readonly<Record<string, Advice>> = {
   '28P01': { isPermanent: true, advice: 'Check the user and the password.' },
@@ -20,16 +27,31 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   EAI_AGAIN: { isPermanent: false, advice: 'The name of the host could not be looked up just now.' },
   ENOENT: { isPermanent: false, advice: 'There is no socket at that path: is the server running?' },
   ETIMEDOUT: { isPermanent: false, advice: 'Check the host and the firewall, or raise connectTimeout.' },
-  DEPTH_ZERO_SELF_SIGNED_CERT: { isPermanent: true, advice: 'Give the certificate authority in ssl.ca.' },
-  SELF_SIGNED_CERT_IN_CHAIN: { isPermanent: true, advice: 'Give the certificate authority in ssl.ca.' },
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { isPermanent: true, advice: 'Give the certificate authority in ssl.ca.' },
+  DEPTH_ZERO_SELF_SIGNED_CERT: { isPermanent: true, advice: GIVE_AUTHORITY },
+  SELF_SIGNED_CERT_IN_CHAIN: { isPermanent: true, advice: GIVE_AUTHORITY },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { isPermanent: true, advice: GIVE_AUTHORITY },
   ERR_TLS_CERT_ALTNAME_INVALID: { isPermanent: true, advice: 'The certificate is for another host name.' },
   CERT_HAS_EXPIRED: { isPermanent: true, advice: "Renew the server's certificate." },
 }
 
 /** node-postgres raises some failures without a code. */
 const ADVICE_BY_MESSAGE: ReadonlyArray<readonly [RegExp, Advice]> = [
-  [/does not support SSL/, { isPermanent: true, advice: 'Turn ssl off, or on at the server.' }],
+  [
+    /does not support SSL/,
+    { isPermanent: true, advice: 'Use sslmode=prefer or disable, or turn TLS on there.' },
+  ],
+  [
+    /channel binding/,
+    { isPermanent: true, advice: 'Leave out channel_binding, or connect by TLS with SCRAM.' },
+  ],
+  [
+    /unsupported startup parameter/,
+    {
+      isPermanent: true,
+      advice:
+        "A pooler refuses what the session asks for: set pooler: 'transaction', and leave out that setting.",
+    },
+  ],
   [/password must be a string/i, { isPermanent: true, advice: 'The server wants a password: give one.' }],
 ]
 
@@ -45,14 +67,16 @@ function firstOf(error: unknown): unknown {
   return error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as unknown) : error
 }
 
-function messageOf(error: unknown): string {
-  const { message } = Object(error) as { message?: unknown }
-  if (typeof message === 'string') return redact(message)
-  // Whatever a password function of the user throws.
-  return typeof error === 'string' ? redact(error) : typeof error
+/** Whatever a function of the user's throws. */
+export function messageOf(error: unknown): string {
+  if (typeof error === 'string') return redact(error)
+  // Not by its class: an error may come from another realm.
+  const message = (error as { message?: unknown } | null | undefined)?.message
+  return typeof message === 'string' ? redact(message) : typeof error
 }
 
 function adviceFor(error: unknown): Advice | undefined {
+  if (error instanceof CredentialsError) return { isPermanent: true, advice: '' }
   const code = (error as { code?: unknown } | null)?.code
   if (typeof code === 'string' && code in ADVICE) return ADVICE[code]
   const message = messageOf(error)

@@ -4,144 +4,155 @@
  */
 import type { ClientConfig } from 'pg'
 import { parse } from 'pg-connection-string'
-import { CONNECTION_KEYS } from '../option-schema.js'
-import type { ConnectionOptions, PgPool, ResolvedOptions } from '../options.js'
+import { CONNECTION_KEYS } from '../connection-schema.js'
+import { parseConnection } from '../option-schema.js'
+import type { ConnectionOptions, ConnectionProvider, PgPool, ResolvedOptions } from '../options.js'
 import { OptionsError } from '../pool/errors.js'
+import { parseConnectionUrl, refuseMisplacedSecrets } from './connection-url.js'
+import { planTls, type TlsPlan } from './tls-config.js'
+import { fieldsOf, warnOfLateOptions } from './url-options.js'
 
-export interface ConnectionConfig {
+/** What one connection is made with. */
+export interface SessionConfig {
   readonly client: ClientConfig
-  readonly schema: string | undefined
+  /** How it is encrypted; `undefined`: as node-postgres makes it of `client`. */
+  readonly tls: TlsPlan | undefined
   /** Host, port and database, as messages name them; never a password. */
   readonly target: string
 }
 
-/** Any of these says where to connect, as it does for psql. */
-const ENVIRONMENT = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGSERVICE']
-
-export function configFor({ connection, schema, pgPool }: ResolvedOptions): ConnectionConfig {
-  return pgPool === undefined ? resolveConnection(connection, schema) : configOfPool(pgPool, schema)
+export interface ConnectionConfig {
+  readonly schema: string | undefined
+  /** As far as it is known before the first connection. */
+  readonly target: string
+  /** What the next connection is made with: always the same, unless the user names it anew each time. */
+  readonly next: () => SessionConfig | Promise<SessionConfig>
 }
 
-export function resolveConnection(
-  options: ConnectionOptions,
-  schemaOption: string | undefined,
-): ConnectionConfig {
-  if (options.connectionString === undefined) requireSomeTarget(options)
-  return merge(options, schemaOption)
-}
+type Pooler = ResolvedOptions['pooler']
 
-/** What the pool of the user's connects to: for messages, and for a database beside that one. */
-function configOfPool(pool: PgPool, schema: string | undefined): ConnectionConfig {
-  const options = pool.options as ConnectionOptions
-  try {
-    const fields = Object.fromEntries(CONNECTION_KEYS.map((key) => [key, options[key]])) as ConnectionOptions
-    const { connectionString, ...rest } = fields
-    if (connectionString === undefined) return merge(rest, schema)
-    // To node-postgres the URL wins over what stands beside it.
-    const { schema: urlSchema, ...fromUrl } = parseUrl(connectionString)
-    return merge({ ...rest, ...fromUrl }, schema ?? urlSchema)
-  } catch {
-    // node-postgres, which takes more than we do, may have made something of it all the same.
-    return { client: {}, schema, target: "the server of the application's pg.Pool" }
+/** Any of these says where to connect, as it does for node-postgres. */
+const ENVIRONMENT = ['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER']
+
+export function configFor({
+  connection,
+  provider,
+  schema,
+  pooler,
+  pgPool,
+}: ResolvedOptions): ConnectionConfig {
+  if (pgPool !== undefined) return configOfPool(pgPool, schema)
+  if (provider === undefined) return fixed(resolveConnection(connection, schema, pooler), schema)
+  if (connection.connectionString !== undefined) {
+    throw new OptionsError('`connection` and `connectionString` both say where to connect: give one of them')
+  }
+  return {
+    schema,
+    target: 'the server that `connection` names',
+    next: () => provide(provider, connection, schema, pooler),
   }
 }
 
-function merge(options: ConnectionOptions, schemaOption: string | undefined): ConnectionConfig {
-  const { connectionString, ...fields } = withoutUndefined(options)
-  const fromUrl = connectionString === undefined ? {} : parseUrl(connectionString)
-  const { schema: urlSchema, ...urlFields } = fromUrl
-  const schema = schemaOption ?? urlSchema
-  const merged = { ...urlFields, ...fields } as ClientConfig
-  refuseMisplacedSecrets(merged)
-  // The form of dates must not depend on how the server is set up; what the user sets comes after and wins.
-  const settings = ['-c DateStyle=ISO']
-  if (schema !== undefined) settings.push(`-c search_path=${escapeOption(quoteIdentifier(schema))}`)
-  if (merged.options !== undefined) settings.push(merged.options)
-  return { client: { ...merged, options: settings.join(' ') }, schema, target: describeTarget(merged) }
+function fixed(session: SessionConfig, schema: string | undefined): ConnectionConfig {
+  return { schema, target: session.target, next: () => session }
 }
 
 /** The same server and session, another database. */
 export function withDatabase(config: ConnectionConfig, database: string): ConnectionConfig {
-  const client = { ...config.client, database }
-  return { ...config, client, target: describeTarget(client) }
-}
-
-/**
- * What a URL may say. Not, for example, `binary`, which corrupts values (pg decodes binary fields as text), nor
- * `pipeline` or `stream`, which are ours to decide.
- */
-const URL_KEYS: ReadonlySet<string> = new Set([
-  'host',
-  'port',
-  'database',
-  'user',
-  'password',
-  'ssl',
-  'sslnegotiation',
-  'application_name',
-  'fallback_application_name',
-  'options',
-  'statement_timeout',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-  'query_timeout',
-  'client_encoding',
-  'keepAlive',
-  'keepAliveInitialDelayMillis',
-  'schema',
-])
-
-function parseUrl(url: string): Record<string, unknown> & { schema?: string } {
-  if (!/^(postgres|postgresql|socket):\/\//.test(url) && !url.startsWith('/')) {
-    throw new OptionsError(
-      '`connectionString` is not a PostgreSQL URL: it must begin with postgresql:// and look like ' +
-        'postgresql://user:password@host:5432/database',
-    )
+  const rename = (session: SessionConfig): SessionConfig => {
+    const client = { ...session.client, database }
+    return { ...session, client, target: describeTarget(client) }
   }
-  let parsed: ReturnType<typeof parse>
-  try {
-    parsed = parse(url)
-  } catch (error) {
-    // A certificate or key that the URL names is read by the parser.
-    const { code, path } = error as { code?: unknown; path?: unknown }
-    if (typeof path === 'string') {
-      throw new OptionsError(
-        `\`connectionString\` names a file that cannot be read (${String(code)}): ${path}`,
-      )
-    }
-    // The parser's own error may quote the URL, and with it the password.
-    throw new OptionsError(
-      '`connectionString` cannot be parsed: it must look like postgresql://user:password@host:5432/database; ' +
-        'characters such as @ : / # % in the user or password must be percent-encoded, and the port is at most 65535',
-    )
-  }
-  const known = Object.entries(parsed).filter(
-    ([, value]) => value !== undefined && value !== null && value !== '',
-  )
-  const { port, schema, ...rest } = Object.fromEntries(known.filter(([key]) => URL_KEYS.has(key)))
   return {
-    ...rest,
-    ...(port === undefined ? {} : { port: Number(port) }),
-    ...(typeof schema === 'string' ? { schema } : {}),
+    ...config,
+    next: () => {
+      const session = config.next()
+      return session instanceof Promise ? session.then(rename) : rename(session)
+    },
   }
 }
 
-/** A password with a `/` in it, or a URL where a host belongs, would be told to everyone as part of an address. */
-function refuseMisplacedSecrets({ host, database }: ClientConfig): void {
-  if (host !== undefined && /[@\s]|:\/\//.test(host)) {
-    throw new OptionsError('`host` is not the name of a host: a URL belongs into `connectionString`')
+async function provide(
+  provider: ConnectionProvider,
+  fields: ConnectionOptions,
+  schema: string | undefined,
+  pooler: Pooler,
+): Promise<SessionConfig> {
+  const provided = await provider()
+  const given = typeof provided === 'string' ? { connectionString: provided } : parseConnection(provided)
+  const options = { ...fields, ...withoutUndefined(given) }
+  if (options.connectionString !== undefined) {
+    warnOfLateOptions(parseConnectionUrl(options.connectionString).parameters, schema)
   }
-  if (database?.includes('@') === true) {
-    throw new OptionsError(
-      '`connectionString` names a database with an @ in it: most likely the password has characters such as ' +
-        '/ : @ # or %, which must be percent-encoded',
-    )
+  return resolveConnection(options, schema, pooler)
+}
+
+/** @throws {@link OptionsError} where it is not clear where to connect, or how. */
+export function resolveConnection(
+  options: ConnectionOptions,
+  schema: string | undefined,
+  pooler: Pooler = 'none',
+): SessionConfig {
+  const { connectionString, ...fields } = withoutUndefined(options)
+  if (connectionString === undefined) requireSomeTarget(options)
+  const url = connectionString === undefined ? undefined : parseConnectionUrl(connectionString)
+  const { parameters = new Map<string, string>(), ...address } = url ?? {}
+  const merged = { ...address, ...fieldsOf(parameters), ...fields } as ClientConfig
+  refuseMisplacedSecrets(merged)
+  const host = merged.host ?? process.env['PGHOST']
+  const settings = sessionSettings(schema, merged.options ?? process.env['PGOPTIONS'], pooler)
+  return {
+    client: { ...merged, ...(settings === '' ? {} : { options: settings }) },
+    tls: planTls(parameters, { ...fields, ...(host === undefined ? {} : { host }) }),
+    target: describeTarget(merged),
+  }
+}
+
+/** What the startup packet sets, at no cost. A pooler that shares sessions refuses that: there is the user's alone. */
+function sessionSettings(schema: string | undefined, given: string | undefined, pooler: Pooler): string {
+  const settings: string[] = []
+  if (pooler === 'none') {
+    // The form of dates, and the digits of floats, must not depend on how the server is set up.
+    settings.push('-c DateStyle=ISO', '-c extra_float_digits=1')
+    if (schema !== undefined) settings.push(`-c search_path=${escapeOption(quoteIdentifier(schema))}`)
+  }
+  // What the user sets comes after, and wins.
+  if (given !== undefined && given !== '') settings.push(given)
+  return settings.join(' ')
+}
+
+/** What the pool of the user's connects to: for messages, and for a database beside that one. */
+function configOfPool(pool: PgPool, schemaOption: string | undefined): ConnectionConfig {
+  const options = pool.options as ConnectionOptions
+  const { connectionString, ...fields } = withoutUndefined(
+    Object.fromEntries(CONNECTION_KEYS.map((key) => [key, options[key]])) as ConnectionOptions,
+  )
+  try {
+    // As node-postgres does it: there, the URL wins over the fields, and `sslmode` has a meaning of its own.
+    const url = connectionString === undefined ? {} : withoutEmpty(parse(connectionString))
+    const { schema, ...merged } = { ...fields, ...url } as ClientConfig & { schema?: string }
+    refuseMisplacedSecrets(merged)
+    const named = schemaOption ?? schema
+    const client = {
+      ...merged,
+      options: sessionSettings(named, merged.options ?? process.env['PGOPTIONS'], 'none'),
+    }
+    return fixed({ client, tls: undefined, target: describeTarget(client) }, named)
+  } catch {
+    // node-postgres, which takes more than we do, may have made something of it all the same.
+    const target = "the server of the application's pg.Pool"
+    return fixed({ client: {}, tls: undefined, target }, schemaOption)
   }
 }
 
 function requireSomeTarget(options: ConnectionOptions): void {
   const isNamed = (['host', 'database', 'user', 'stream'] as const).some((key) => options[key] !== undefined)
   if (isNamed || ENVIRONMENT.some((name) => process.env[name] !== undefined)) return
+  if (process.env['PGSERVICE'] !== undefined) {
+    throw new OptionsError(
+      'PGSERVICE names a service, but service files are not read here: give `connectionString`, or `host` and `database`',
+    )
+  }
   const found =
     'connectionString' in options ? '`connectionString` is undefined' : '`connectionString` is missing'
   throw new OptionsError(
@@ -168,4 +179,12 @@ function escapeOption(value: string): string {
 
 function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
+}
+
+function withoutEmpty(parsed: object): object {
+  return Object.fromEntries(
+    Object.entries(parsed)
+      .filter(([, value]) => value !== undefined && value !== null && value !== '')
+      .map(([key, value]) => [key, key === 'port' ? Number(value) : value] as const),
+  )
 }

@@ -1,23 +1,28 @@
 /**
  * Makes connections to PostgreSQL for the pool. The only file that imports `pg` at run time.
  */
-import { setMaxListeners } from 'node:events'
-import pg from 'pg'
+import pg, { type Client, type ClientConfig } from 'pg'
 import type { ConnectionHooks } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
 import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
-import { explainConnectFailure } from './connect-failure.js'
-import type { ConnectionConfig } from './connection-config.js'
+import { CredentialsError, explainConnectFailure } from './connect-failure.js'
+import type { ConnectionConfig, SessionConfig } from './connection-config.js'
 import { PgConnection } from './connection.js'
 import { readRowsOf } from './row-reader.js'
 import { Statement } from './statement.js'
+import { credentialsFor } from './credentials.js'
+import { type Deadline, within } from './deadline.js'
+import { acceptPlain, requireChannelBinding, tellingOf, watchEncryption } from './encryption.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
+import type { Encryption, TlsPlan } from './tls-config.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
   /** How long an attempt to connect, a check or a hook may take. */
   readonly limitMs: number
+  /** How long the user's functions may take to say where the connection goes, and with which password. */
+  readonly credentialsTimeoutMs: number
   /** How long a statement of the adapter's may take; `Infinity`: as long as it takes. */
   readonly queryTimeoutMs: number
   /** How many statements a connection keeps prepared. */
@@ -32,34 +37,79 @@ export class PgConnector implements Connector<PgConnection> {
   readonly #options: ConnectorOptions
   readonly #clock: Clock
   readonly #names = new StatementNames()
+  #target: string
   #hasWarned = false
 
   constructor(config: ConnectionConfig, options: ConnectorOptions, clock: Clock) {
     this.#config = config
+    this.#target = config.target
     this.#options = options
     this.#clock = clock
   }
 
   async open(signal: AbortSignal): Promise<PgConnection> {
-    // Dead peers are noticed by the kernel even while nothing is sent.
-    const { client: config } = this.#config
-    // Whoever brings a stream of his own looks after it.
+    const session = await this.#nextSession(signal)
+    const { limitMs } = this.#options
+    return within(
+      limitMs,
+      () => this.#timeoutError(),
+      signal,
+      this.#clock,
+      (deadline) => this.#openAsAllowed(session, deadline),
+    )
+  }
+
+  /** Where the next connection goes, and with which password; both may be the user's to say, each time. */
+  async #nextSession(signal: AbortSignal): Promise<SessionConfig> {
+    const { credentialsTimeoutMs: ms } = this.#options
+    const tooLate = (): Error => new CredentialsError(`no answer within ${ms} ms (credentialsTimeout)`)
+    const session = await within(ms, tooLate, signal, this.#clock, () => credentialsFor(this.#config))
+    this.#target = session.target
+    return session
+  }
+
+  /** By TLS or in plain text; where that fails for being so, the other way, if both are allowed. */
+  async #openAsAllowed(session: SessionConfig, deadline: Deadline): Promise<PgConnection> {
+    const { tls } = session
+    if (tls === undefined) return this.#openOne(session.client, deadline)
+    const [first, second] = tls.attempts
+    let mayGoOtherWay = (_error: unknown): boolean => false
+    const attempt = (encryption: Encryption): Promise<PgConnection> =>
+      this.#openOne(encrypted(session.client, tls, encryption), deadline, (client, fail) => {
+        mayGoOtherWay = watchEncryption(client)
+        if (encryption === 'tls' && tls.acceptsPlain) acceptPlain(client)
+        if (tls.channelBinding === 'require') requireChannelBinding(client, fail)
+      })
+    try {
+      return await attempt(first)
+    } catch (error) {
+      if (second === undefined || deadline.isOver || !mayGoOtherWay(error)) throw error
+      return await attempt(second).catch((other: unknown) => {
+        throw tellingOf(error, other)
+      })
+    }
+  }
+
+  async #openOne(
+    config: ClientConfig,
+    deadline: Deadline,
+    prepare: (client: Client, fail: (error: Error) => void) => void = () => {},
+  ): Promise<PgConnection> {
+    // Dead peers are noticed by the kernel even while nothing is sent. Whoever brings a stream of his own looks after it.
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
     readRowsOf(client, (query) => query instanceof Statement)
     const connection = new PgConnection(client, this.#clock)
     this.equip(connection)
-    const giveUp = (error: Error): void => void socketOf(client).destroy(error)
-    const onAbort = (): void => giveUp(new Error('the pool was closed'))
-    // As many as are opened at the same time.
-    setMaxListeners(0, signal)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const { limitMs } = this.#options
-    const timer = Number.isFinite(limitMs)
-      ? this.#clock.setTimer(limitMs, () => giveUp(this.#timeoutError()), { keepAlive: true })
-      : undefined
+    let failure: Error | undefined
+    const fail = (error: Error): void => {
+      failure = error
+      socketOf(client).destroy(error)
+    }
+    deadline.onOver = fail
+    prepare(client, fail)
     try {
       await client.connect()
-      // A password function that rejects with nothing makes `connect` resolve without a connection.
+      // A server that goes on before it is ready makes `connect` resolve without a connection.
       if (connection.isBroken || connection.isBusy) {
         throw connection.lostBy ?? new Error('the server was not ready')
       }
@@ -67,10 +117,8 @@ export class PgConnector implements Connector<PgConnection> {
     } catch (error) {
       // A server that said no may leave the socket open.
       connection.destroy()
-      throw error
-    } finally {
-      timer?.cancel()
-      signal.removeEventListener('abort', onAbort)
+      // What had arrived before the end may have been taken for an answer.
+      throw failure ?? error
     }
     return connection
   }
@@ -173,7 +221,7 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   explain(error: unknown): ConnectFailure {
-    return explainConnectFailure(this.#config.target, error)
+    return explainConnectFailure(this.#target, error)
   }
 
   get #hookLimitMs(): number {
@@ -184,6 +232,12 @@ export class PgConnector implements Connector<PgConnection> {
     const message = `no connection within ${this.#options.limitMs} ms (connectTimeout)`
     return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
   }
+}
+
+function encrypted(client: ClientConfig, tls: TlsPlan, encryption: Encryption): ClientConfig {
+  if (encryption === 'plain') return { ...client, ssl: false, sslnegotiation: 'postgres' }
+  const enableChannelBinding = tls.channelBinding !== 'disable'
+  return { ...client, ssl: tls.options(), sslnegotiation: tls.negotiation, enableChannelBinding }
 }
 
 const LONGEST_EXCERPT = 200

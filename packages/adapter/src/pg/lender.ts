@@ -51,8 +51,13 @@ export function makeLender(
   clock: Clock,
   onGaveUp?: () => void,
 ): Lender {
-  const { pgPool, hooks, connectTimeout, queryTimeout, statementCacheSize } = options
-  const limits = { limitMs: connectTimeout, queryTimeoutMs: queryTimeout, statementCacheSize }
+  const { pgPool, hooks, connectTimeout, credentialsTimeout, queryTimeout, statementCacheSize } = options
+  const limits = {
+    limitMs: connectTimeout,
+    credentialsTimeoutMs: credentialsTimeout,
+    queryTimeoutMs: queryTimeout,
+    statementCacheSize,
+  }
   if (pgPool !== undefined) {
     const connector = new PgPoolConnector(pgPool, config, limits, clock)
     return new PgPoolLender(pgPool, options, connector, clock)

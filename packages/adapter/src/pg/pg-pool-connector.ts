@@ -13,7 +13,10 @@ import { PgConnection } from './connection.js'
 import { type ConnectorOptions, PgConnector } from './connector.js'
 import { tellLost } from './pg-pool-watch.js'
 
-type Limits = Pick<ConnectorOptions, 'limitMs' | 'queryTimeoutMs' | 'statementCacheSize'>
+type Limits = Pick<
+  ConnectorOptions,
+  'limitMs' | 'credentialsTimeoutMs' | 'queryTimeoutMs' | 'statementCacheSize'
+>
 type PoolClient = Awaited<ReturnType<PgPool['connect']>>
 
 const DONE = Promise.resolve()

@@ -1,0 +1,41 @@
+/** Bounds work that makes a connection: by a time, and by the pool that is closed meanwhile. */
+import { setMaxListeners } from 'node:events'
+import type { Clock } from '../pool/clock.js'
+
+export interface Deadline {
+  readonly isOver: boolean
+  /** What ends the work that runs; it is for the work to set. Work that cannot be ended is left to itself. */
+  onOver: ((error: Error) => void) | undefined
+}
+
+/** Settles as the work does, or rejects when its time is over or `signal` aborts, whichever comes first. */
+export function within<T>(
+  ms: number,
+  tooLate: () => Error,
+  signal: AbortSignal,
+  clock: Clock,
+  work: (deadline: Deadline) => Promise<T>,
+): Promise<T> {
+  // As many as are opened at the same time.
+  setMaxListeners(0, signal)
+  const deadline = { isOver: false, onOver: undefined as ((error: Error) => void) | undefined }
+  return new Promise((resolve, reject) => {
+    const giveUp = (error: Error): void => {
+      if (deadline.isOver) return
+      deadline.isOver = true
+      if (deadline.onOver === undefined) reject(error)
+      else deadline.onOver(error)
+    }
+    const onAbort = (): void => giveUp(new Error('the pool was closed'))
+    if (signal.aborted) return onAbort()
+    const timer = Number.isFinite(ms)
+      ? clock.setTimer(ms, () => giveUp(tooLate()), { keepAlive: true })
+      : undefined
+    const end = (): void => {
+      timer?.cancel()
+      signal.removeEventListener('abort', onAbort)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    work(deadline).then(resolve, reject).finally(end)
+  })
+}

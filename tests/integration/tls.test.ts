@@ -4,6 +4,7 @@ import { copyFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPool, type RealPoolOptions } from 'prisma-pg-real-pool'
+import { Proxy } from '../support/proxy.js'
 import { PASSPHRASE, PASSWORD, startTlsServer, type TlsServer } from '../support/tls-server.js'
 import { sleepRuns } from './support.js'
 
@@ -163,10 +164,13 @@ describe('a server that lets in by one way only', () => {
   })
 
   test('a wrong password is not sent a second time, the other way', async () => {
-    const before = await server.query('SELECT now()')
-    expect(before).toHaveLength(1)
-    const message = await refusal({ connectionString: server.url('anyone'), password: 'wrong' })
-    expect(message).toMatch(/password authentication failed/)
+    for (const mode of ['prefer', 'allow']) {
+      const proxy = await Proxy.inFrontOf(server.url('anyone'))
+      const connectionString = proxy.urlOf(server.url('anyone', `sslmode=${mode}`))
+      expect(await refusal({ connectionString, password: 'wrong' })).toMatch(/password authentication failed/)
+      expect(proxy.accepted).toBe(1)
+      proxy.close()
+    }
   })
 })
 
@@ -176,7 +180,10 @@ describe('a server without TLS', () => {
 
   test('prefer and allow go on in plain text, on one connection', async () => {
     for (const query of ['', 'sslmode=prefer', 'sslmode=allow', 'sslmode=disable']) {
-      expect([query, await connect(server.url('anyone', query))]).toEqual([query, PLAIN])
+      const proxy = await Proxy.inFrontOf(server.url('anyone'))
+      const session = await connect(proxy.urlOf(server.url('anyone', query)))
+      expect([query, session, proxy.accepted]).toEqual([query, PLAIN, 1])
+      proxy.close()
     }
   })
 

@@ -5,11 +5,14 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 const SYNC = 'S'
 const QUERY = 'Q'
 const PARSE = 'P'
+/** The code of the message that asks for TLS. */
+const SSL_REQUEST = 80_877_103
 
 export class WireTap {
   #server: Server | undefined
   #roundTrips = 0
   #texts: string[] = []
+  #startup: Record<string, string> = {}
   #garble: { readonly word: string; readonly by: string } | undefined
 
   /** Listens on a free port, in front of the server that a database URL names; returns the URL by way of it. */
@@ -17,7 +20,10 @@ export class WireTap {
     const { hostname, port } = new URL(url)
     const server = createServer({ noDelay: true }, (client) => {
       const target = connect({ host: hostname, port: Number(port), noDelay: true })
-      const reader = new Reader((type, body) => this.#note(type, body))
+      const reader = new Reader(
+        (type, body) => this.#note(type, body),
+        (body) => (this.#startup = parametersOf(body)),
+      )
       client.on('data', (chunk: Buffer) => {
         reader.read(chunk)
         target.write(this.#garbled(chunk))
@@ -35,6 +41,11 @@ export class WireTap {
     tapped.hostname = '127.0.0.1'
     tapped.port = String((server.address() as AddressInfo).port)
     return tapped.href
+  }
+
+  /** What the last session was begun with. */
+  get startup(): Readonly<Record<string, string>> {
+    return this.#startup
   }
 
   /** What was said since the last time this was asked. */
@@ -73,14 +84,23 @@ export class WireTap {
   }
 }
 
-/** Cuts a stream of bytes into messages; the first one, at startup, has no type. */
+/** Names and values in turn, each with a zero byte behind it. */
+function parametersOf(body: Buffer): Record<string, string> {
+  const texts = body.toString('utf8').split('\0')
+  const names = texts.filter((name, index) => index % 2 === 0 && name !== '')
+  return Object.fromEntries(names.map((name, index) => [name, texts[2 * index + 1] ?? '']))
+}
+
+/** Cuts a stream of bytes into messages; those before the session begins have no type. */
 class Reader {
   readonly #onMessage: (type: string, body: Buffer) => void
+  readonly #onStartup: (body: Buffer) => void
   #rest: Buffer = Buffer.alloc(0)
   #hasStarted = false
 
-  constructor(onMessage: (type: string, body: Buffer) => void) {
+  constructor(onMessage: (type: string, body: Buffer) => void, onStartup: (body: Buffer) => void) {
     this.#onMessage = onMessage
+    this.#onStartup = onStartup
   }
 
   read(chunk: Buffer): void {
@@ -92,8 +112,10 @@ class Reader {
       if (this.#rest.length < offset + length) return
       if (this.#hasStarted) {
         this.#onMessage(String.fromCharCode(this.#rest[0]!), this.#rest.subarray(5, 1 + length))
+      } else if (this.#rest.readInt32BE(4) !== SSL_REQUEST) {
+        this.#onStartup(this.#rest.subarray(8, length))
+        this.#hasStarted = true
       }
-      this.#hasStarted = true
       this.#rest = this.#rest.subarray(offset + length)
     }
   }

@@ -22,7 +22,10 @@ afterEach(() => {
 })
 
 function resolve(url: string | undefined, fields: RealPoolOptions = {}): SessionConfig & ResolvedOptions {
-  const options = resolveRealPoolOptions({ ...(url === undefined ? {} : { connectionString: url }), ...fields })
+  const options = resolveRealPoolOptions({
+    ...(url === undefined ? {} : { connectionString: url }),
+    ...fields,
+  })
   return { ...options, ...(configFor(options).next() as SessionConfig) }
 }
 
@@ -129,7 +132,9 @@ test('another database of the same server keeps everything else', () => {
 
 describe('bad input', () => {
   test('a URL that is undefined, or no URL and nothing else, is told apart', () => {
-    expect(problem({ connectionString: undefined })).toMatch(/^`connectionString` is undefined: .*DATABASE_URL/)
+    expect(problem({ connectionString: undefined })).toMatch(
+      /^`connectionString` is undefined: .*DATABASE_URL/,
+    )
     expect(problem({})).toMatch(/^`connectionString` is missing/)
   })
 

@@ -130,7 +130,7 @@ export function optionsInUrl(url: string, isForAdapter: boolean): UrlOptions {
   const pool = read(POOL, parameters)
   if (queryTimeout === undefined) return { ...others, pool }
   if (isForAdapter) return { ...others, queryTimeout, pool }
-  warn('socket_timeout', 'of a RealPool: it is for the statements of Prisma')
+  warn('socket_timeout', 'it is for the statements of Prisma, and a RealPool has none')
   return { ...others, pool }
 }
 
@@ -138,7 +138,8 @@ export function optionsInUrl(url: string, isForAdapter: boolean): UrlOptions {
 export function warnOfLateOptions(parameters: Parameters, schema: string | undefined): void {
   warnOfTheRest(parameters)
   for (const name of [...Object.keys(POOL), 'pgbouncer', 'socket_timeout']) {
-    if (parameters.has(name)) warn(name, 'of a URL that `connection` returns: give it as an option')
+    if (parameters.has(name))
+      warn(name, '`connection` returned it, which comes too late; give it as an option')
   }
   const late = parameters.get('schema')
   if (late === undefined || late === '' || late === (schema ?? 'public')) return
@@ -163,15 +164,15 @@ function warnOfTheRest(parameters: Parameters): void {
 function warnOfUnknown(name: string): void {
   const guess = closest(name, KNOWN)
   const isClose = distance(name, guess) <= Math.max(2, name.length / 3)
-  warn(name, isClose ? `did you mean \`${guess}\`?` : 'it is not known', ': ')
+  warn(name, isClose ? `did you mean \`${guess}\`?` : 'it is not known')
 }
 
 const warned = new Set<string>()
 
-function warn(name: string, more = '', separator = ' '): void {
+function warn(name: string, more = ''): void {
   if (warned.has(name)) return
   warned.add(name)
-  const rest = more === '' ? '' : `${separator}${more}`
+  const rest = more === '' ? '' : `: ${more}`
   process.emitWarning(`\`${name}\` in the connection URL has no effect here${rest}`, {
     code: 'REAL_POOL_URL_PARAMETER',
   })

@@ -1,5 +1,5 @@
 // executeScript: one script, one connection, and the server itself finds where its statements end.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
@@ -92,4 +92,75 @@ test('an empty script, and one of comments only, do nothing', async () => {
 test('a long script', async () => {
   await adapter.executeScript(`INSERT INTO t (text) VALUES ('${'x'.repeat(1_000)}');\n`.repeat(1_000))
   expect(await database.query('SELECT count(*)::int AS rows FROM t')).toEqual([{ rows: 1_000 }])
+})
+
+describe('commands that stand alone', () => {
+  async function indexes(): Promise<unknown[]> {
+    const rows = await database.query<{ name: string }>(
+      `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid ORDER BY 1`,
+    )
+    return rows.map(({ name }) => name)
+  }
+
+  test('CREATE INDEX CONCURRENTLY as the only statement, as the last, and between others', async () => {
+    await adapter.executeScript('CREATE INDEX CONCURRENTLY i1 ON t (text)')
+    await adapter.executeScript(`
+      -- a migration; with an index
+      ALTER TABLE t ADD COLUMN more text DEFAULT 'a;b';
+      CREATE /* not; unique */ INDEX
+        CONCURRENTLY IF NOT EXISTS i2 ON t (more); -- the last`)
+    await adapter.executeScript(`
+      DROP INDEX CONCURRENTLY i1;
+      ALTER TABLE t ADD COLUMN third int;
+      INSERT INTO t (text) VALUES ('CREATE INDEX CONCURRENTLY; VACUUM;');
+      CREATE INDEX CONCURRENTLY i3 ON t (third);
+      VACUUM t;
+      INSERT INTO t (text) VALUES ('z')`)
+    expect(await indexes()).toEqual(['i2', 'i3'])
+    const pids = await database.query('SELECT count(*)::int AS rows, count(DISTINCT pid)::int AS pids FROM t')
+    expect(pids).toEqual([{ rows: 2, pids: 1 }])
+  })
+
+  test('that fail leave done what was before them, and nothing behind them', async () => {
+    await adapter.executeScript(`INSERT INTO t (text) VALUES ('same'), ('same')`)
+    const error = await errorOf(
+      adapter.executeScript(`
+        INSERT INTO t (text) VALUES ('before');
+        CREATE UNIQUE INDEX CONCURRENTLY i ON t (text);
+        INSERT INTO t (text) VALUES ('behind')`),
+    )
+    expect(error.message).toContain('UniqueConstraintViolation')
+    expect(await database.query(`SELECT text FROM t WHERE text <> 'same'`)).toEqual([{ text: 'before' }])
+  })
+
+  test('are refused inside of BEGIN and COMMIT, as psql has it, and nothing is left open', async () => {
+    const error = await errorOf(
+      adapter.executeScript(
+        `BEGIN; INSERT INTO t (text) VALUES ('a'); CREATE INDEX CONCURRENTLY i ON t (text); COMMIT`,
+      ),
+    )
+    expect(error.message).toContain('cannot run inside a transaction block')
+    expect(await indexes()).toEqual([])
+    expect(await database.query('SELECT * FROM t')).toEqual([])
+  })
+})
+
+test('functions of every style of body', async () => {
+  await adapter.executeScript(`
+    CREATE FUNCTION f1() RETURNS int LANGUAGE sql AS 'SELECT 1; SELECT 2';
+    CREATE FUNCTION f2() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; END;
+    CREATE FUNCTION f3() RETURNS text LANGUAGE plpgsql AS $a$ BEGIN RETURN $b$; $$ ;$b$; END $a$;
+    CREATE PROCEDURE p1() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t (text) VALUES ('p;1'); COMMIT; END $$;
+    DO $$ BEGIN PERFORM f1(); END; $$;
+    CREATE RULE r AS ON DELETE TO t DO ALSO (SELECT 1; SELECT 2);
+    INSERT INTO t (text) VALUES (f1()::text || f2() || f3())`)
+  expect(await database.query('SELECT text FROM t')).toEqual([{ text: '22; $$ ;' }])
+  await adapter.executeScript('CALL p1()')
+  expect(await database.query(`SELECT text FROM t WHERE text LIKE 'p%'`)).toEqual([{ text: 'p;1' }])
+})
+
+test('psql itself is not here: its commands, variables and COPY data are refused', async () => {
+  expect((await errorOf(adapter.executeScript('\\set x 1\nSELECT :x'))).message).toContain('syntax error')
+  expect((await errorOf(adapter.executeScript('COPY t (text) FROM STDIN;\na\n\\.\n'))).message).not.toBe('')
+  expect(await database.query('SELECT * FROM t')).toEqual([])
 })

@@ -2,7 +2,7 @@
 // says whether a session is encrypted, and by which certificate.
 import { copyFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPool, type RealPoolOptions } from 'prisma-pg-real-pool'
 import { Proxy } from '../support/proxy.js'
 import { PASSPHRASE, PASSWORD, startTlsServer, type TlsServer } from '../support/tls-server.js'
@@ -15,6 +15,18 @@ beforeAll(async () => {
 }, 60_000)
 
 afterAll(() => server.stop())
+
+const proxies: Proxy[] = []
+
+afterEach(() => {
+  for (const proxy of proxies.splice(0)) proxy.close()
+})
+
+async function openProxy(): Promise<Proxy> {
+  const proxy = await Proxy.inFrontOf(server.url('anyone'))
+  proxies.push(proxy)
+  return proxy
+}
 
 interface Session {
   /** What the server says: encrypted, and the name in the client's certificate. */
@@ -165,11 +177,10 @@ describe('a server that lets in by one way only', () => {
 
   test('a wrong password is not sent a second time, the other way', async () => {
     for (const mode of ['prefer', 'allow']) {
-      const proxy = await Proxy.inFrontOf(server.url('anyone'))
+      const proxy = await openProxy()
       const connectionString = proxy.urlOf(server.url('anyone', `sslmode=${mode}`))
       expect(await refusal({ connectionString, password: 'wrong' })).toMatch(/password authentication failed/)
       expect(proxy.accepted).toBe(1)
-      proxy.close()
     }
   })
 })
@@ -180,10 +191,9 @@ describe('a server without TLS', () => {
 
   test('prefer and allow go on in plain text, on one connection', async () => {
     for (const query of ['', 'sslmode=prefer', 'sslmode=allow', 'sslmode=disable']) {
-      const proxy = await Proxy.inFrontOf(server.url('anyone'))
+      const proxy = await openProxy()
       const session = await connect(proxy.urlOf(server.url('anyone', query)))
       expect([query, session, proxy.accepted]).toEqual([query, PLAIN, 1])
-      proxy.close()
     }
   })
 

@@ -14,6 +14,8 @@ import { refuseNul } from '../convert/arguments.js'
 import type { ResultColumns } from '../convert/columns.js'
 import type { AdapterSettings } from '../options.js'
 import type { Lender } from '../pg/lender.js'
+import { partsOf } from '../pg/script.js'
+import { neverAgain } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { borrow } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
@@ -48,11 +50,18 @@ export class RealPoolConnection implements SqlDriverAdapter {
     return affectedRows(await this.#run(query))
   }
 
-  /** Sends the whole script at once, on one connection, so that the server itself finds its statements. */
+  /**
+   * Sends the whole script at once, on one connection, so that the server itself finds its statements; only what
+   * cannot be in one transaction with others goes by itself.
+   */
   async executeScript(script: string): Promise<void> {
     await asPrismaDoes(() => {
       refuseNul(script)
-      return borrow(this.#lender, script, (connection) => connection.script(script))
+      const [first = '', ...rest] = partsOf(script)
+      return borrow(this.#lender, script, async (connection) => {
+        await connection.script(first)
+        for (const part of rest) await connection.script(part).catch(neverAgain)
+      })
     })
   }
 

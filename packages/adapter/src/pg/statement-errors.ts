@@ -53,6 +53,12 @@ export function neverSent(lost: Error): Error {
   return error
 }
 
+/** For what did not run, but where something before it did, which must not run twice. */
+export function neverAgain(error: unknown): never {
+  if (!wasNeverProcessed(error)) throw error
+  throw Object.assign(new Error((error as Error).message, { cause: error }), error)
+}
+
 /** These end a session whenever the server itself reports them: appendix A of the manual, 57P01 to 57P05, 25P03, 25P04. */
 const ENDS_SESSION = /^(57P0[1-5]|25P0[34])$/
 

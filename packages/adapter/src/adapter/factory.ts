@@ -75,8 +75,10 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
     return new RealPoolConnection(lender, this.#config.schema, this.#options, async () => {
       // A database that is in use cannot be dropped: first our own connections to it end.
       await lender.close({ force: true })
+      const drop = () => main.executeScript(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`)
       try {
-        await asPrismaDoes(() => main.executeScript(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`))
+        // Once more, lest the loss of one connection leave it behind: it does no harm to say it twice.
+        await drop().catch(drop)
       } finally {
         await main.dispose()
       }

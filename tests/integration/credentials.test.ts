@@ -232,5 +232,6 @@ describe('a failure', () => {
     const waiting = errorOf(pool.acquire())
     await pool.close()
     expect(await waiting).toMatchObject({ code: 'POOL_CLOSED' })
+    await eventually(() => expect(pool.getStats().poolSize).toBe(0))
   })
 })

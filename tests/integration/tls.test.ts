@@ -1,6 +1,7 @@
 // Every sslmode against a server with TLS, without it, and one that lets in by one way only. The server itself
 // says whether a session is encrypted, and by which certificate.
 import { copyFileSync } from 'node:fs'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPool, type RealPoolOptions } from 'prisma-pg-real-pool'
@@ -307,6 +308,37 @@ describe('channel binding', () => {
       /the server did not offer channel binding, which channel_binding=require asks for/,
     )
   })
+})
+
+describe('channel binding that cannot be had', () => {
+  test.each(['anyone', 'cleartext'])(
+    'is missed before anything of the password of %s is sent',
+    async (role) => {
+      const sent: Buffer[] = []
+      const proxy = createServer((client) => {
+        const target = createConnection(server.port, 'localhost')
+        client.on('data', (chunk) => sent.push(chunk))
+        for (const socket of [client, target]) {
+          socket.on('error', () => {})
+          socket.on('close', () => (client.destroy(), target.destroy()))
+        }
+        client.pipe(target).pipe(client)
+      })
+      await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+      try {
+        const { port } = proxy.address() as AddressInfo
+        const connectionString = server.url(role, 'sslmode=disable&channel_binding=require')
+        expect(await refusal({ connectionString, host: '127.0.0.1', port })).toMatch(
+          /channel_binding=require/,
+        )
+        const text = Buffer.concat(sent).toString('latin1')
+        expect(text).toContain(role)
+        expect(text).not.toMatch(/s3cret|SCRAM/)
+      } finally {
+        proxy.close()
+      }
+    },
+  )
 })
 
 test('a statement is cancelled by the same way', async () => {

@@ -5,8 +5,8 @@ import type { ConnectionKey } from './options.js'
 import { oneOf, wholeNumber } from './option-values.js'
 
 const text = () => v.optional(v.string('must be a string'))
-const milliseconds = () =>
-  v.optional(v.union([wholeNumber(0), v.literal(false)], 'must be a number of milliseconds'))
+const MILLISECONDS = 'must be a number of milliseconds'
+const milliseconds = () => v.optional(v.union([wholeNumber(0)], MILLISECONDS))
 
 export const connectionEntries = {
   connectionString: v.optional(
@@ -41,7 +41,7 @@ export const connectionEntries = {
   application_name: text(),
   fallback_application_name: text(),
   options: text(),
-  statement_timeout: milliseconds(),
+  statement_timeout: v.optional(v.union([wholeNumber(0), v.literal(false)], MILLISECONDS)),
   lock_timeout: milliseconds(),
   idle_in_transaction_session_timeout: milliseconds(),
   query_timeout: milliseconds(),

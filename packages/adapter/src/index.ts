@@ -9,9 +9,11 @@ export {
 } from './adapter/prisma-errors.js'
 export { type RetryOptions, retryTransaction } from './adapter/retry.js'
 export { fromPsycopg, fromQueuePool, type PsycopgOptions, type QueuePoolOptions } from './django-options.js'
+export { adapterOptionsSchema, type OptionsSchema, realPoolOptionsSchema } from './standard-schema.js'
 export type {
   ConnectionHook,
   ConnectionOptions,
+  ConnectionProvider,
   Duration,
   PgPool,
   PoolOptions,

@@ -21,7 +21,7 @@ export function problemsMessage(issues: readonly Issue[], known: KnownOptions): 
   return `the options are not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`
 }
 
-function describeProblem(issue: Issue, known: KnownOptions): string {
+export function describeProblem(issue: Issue, known: KnownOptions): string {
   const path = v.getDotPath(issue) ?? ''
   if (issue.message === NOT_AN_OPTION) return describeUnknown(path, known)
   if (issue.type === 'loose_object') {

@@ -29,7 +29,7 @@ import type {
 import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
 
-const poolEntries = {
+export const poolEntries = {
   name: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
   minSize: v.optional(wholeNumber(0)),
   maxSize: v.optional(wholeNumberOrInfinity(1)),
@@ -182,14 +182,14 @@ const realPoolEntries = {
   schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
   pool: poolOption,
 }
-const transactionEntries = {
+export const transactionEntries = {
   acquire: v.optional(oneOf('start', 'first-query'), 'start'),
   autosave: v.optional(oneOf('never', 'always'), 'never'),
   idleTimeout: v.optional(serverDuration, 0),
   maxDuration: v.optional(serverDuration, 0),
 } satisfies Record<keyof TransactionOptions, v.GenericSchema<unknown, unknown>>
 
-const adapterEntries = {
+export const adapterEntries = {
   ...realPoolEntries,
   queryTimeout: v.optional(duration, 0),
   statementCacheSize: v.optional(wholeNumber(0), 256),

@@ -20,21 +20,22 @@ export function within<T>(
   setMaxListeners(0, signal)
   const deadline = { isOver: false, onOver: undefined as ((error: Error) => void) | undefined }
   return new Promise((resolve, reject) => {
-    const giveUp = (error: Error): void => {
-      if (deadline.isOver) return
-      deadline.isOver = true
-      if (deadline.onOver === undefined) reject(error)
-      else deadline.onOver(error)
-    }
-    const onAbort = (): void => giveUp(new Error('the pool was closed'))
-    if (signal.aborted) return onAbort()
-    const timer = Number.isFinite(ms)
-      ? clock.setTimer(ms, () => giveUp(tooLate()), { keepAlive: true })
-      : undefined
     const end = (): void => {
       timer?.cancel()
       signal.removeEventListener('abort', onAbort)
     }
+    const giveUp = (error: Error): void => {
+      deadline.isOver = true
+      end()
+      if (deadline.onOver === undefined) reject(error)
+      else deadline.onOver(error)
+    }
+    const onAbort = (): void => giveUp(new Error('the pool was closed'))
+    const timer =
+      Number.isFinite(ms) && !signal.aborted
+        ? clock.setTimer(ms, () => giveUp(tooLate()), { keepAlive: true })
+        : undefined
+    if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     work(deadline).then(resolve, reject).finally(end)
   })

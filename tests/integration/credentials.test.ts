@@ -156,7 +156,7 @@ describe('a failure', () => {
     [
       'of `connection`',
       () => ({ connection: fails }),
-      /`connection` failed: no token: postgresql:\/\/\[hidden\]@h\/d/,
+      /`connection` failed: no token: postgresql:\/\/\[hidden\]/,
     ],
     ['of `password`', () => ({ ...fields(), password: fails }), /`password` failed: no token/],
     [

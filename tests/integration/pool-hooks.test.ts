@@ -174,7 +174,7 @@ describe('code of the user that does the unexpected', () => {
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     ['what cannot be a text', () => Promise.reject(Object.create(null))],
     ['an error', () => Promise.reject(new Error('token expired'))],
-  ])('a password function that rejects with %s is told at once, and costs no slot', async (_, password) => {
+  ])('a password function that rejects with %s is a failure to connect, and costs no slot', async (_, password) => {
     const { hostname, port, pathname, username } = new URL(database.url)
     let isBroken = true
     const pool = new RealPool({

@@ -3,7 +3,8 @@
 import { test as jestTest } from '@jest/globals'
 import pg from 'pg'
 import type { PoolOptions, RealPoolAdapterOptions } from 'prisma-pg-real-pool'
-import { CONNECTION_KEYS, parseDuration } from '../../packages/adapter/src/option-schema.js'
+import { CONNECTION_KEYS } from '../../packages/adapter/src/connection-schema.js'
+import { parseDuration } from '../../packages/adapter/src/option-schema.js'
 import { NO_POOLING } from '../integration/support.js'
 
 const NAMES = ['native', 'null', 'pg-pool'] as const

@@ -312,7 +312,8 @@ export function resolveAdapterOptions(options: string | RealPoolAdapterOptions):
 function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapterSchema): ResolvedOptions {
   if (isPgPool(options)) throw new OptionsError('a pg.Pool is given as an option: `{ pool }`')
   const input = typeof options === 'string' ? { connectionString: options } : options
-  const output = parse(schema, withUrlOptions(input, schema === adapterSchema), OPTION_NAMES) as ParsedOptions
+  const given = withUrlOptions(input, schema === adapterSchema)
+  const output = parse(schema, given, OPTION_NAMES) as ParsedOptions
   const {
     schema: schemaName,
     connection: provider,
@@ -351,8 +352,8 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     transaction: transaction ?? NO_TRANSACTIONS,
     connectTimeout: zeroIsNever(connectTimeout),
     queryTimeout: zeroIsNever(queryTimeout ?? 0),
-    // Of RealPool's own users, each prepares what he likes.
-    statementCacheSize: statementCacheSize ?? 0,
+    // Of RealPool's own users, each prepares what he likes. A pooler's sessions are prepared by whoever asks for it.
+    statementCacheSize: pooler === 'transaction' && !asksForStatements(given) ? 0 : (statementCacheSize ?? 0),
     statementNameGenerator,
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
@@ -381,6 +382,10 @@ function withUrlOptions(input: unknown, isForAdapter: boolean): unknown {
   const { pool: poolInUrl, ...others } = optionsInUrl(connectionString, isForAdapter)
   const given = pool === false ? NO_POOLING : pool === true ? {} : withoutUndefined(pool)
   return { ...others, ...withoutUndefined(options), pool: { ...poolInUrl, ...given } }
+}
+
+function asksForStatements(options: unknown): boolean {
+  return (options as RealPoolAdapterOptions).statementCacheSize !== undefined
 }
 
 function withoutUndefined<T extends object>(value: T): T {

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { resolveAdapterOptions } from '../../../packages/adapter/src/options.js'
 import { RealPoolConnection } from '../../../packages/adapter/src/adapter/adapter.js'
 import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
 import { neverSent } from '../../../packages/adapter/src/pg/statement-errors.js'
@@ -18,7 +19,7 @@ function adapterThatLoses(lostAt: string, sent: string[]): RealPoolConnection {
   const lender = {
     acquire: () => Promise.resolve({ connection, release: () => Promise.resolve() }),
   }
-  const settings = { acquire: 'start', autosave: 'never' } as const
+  const settings = resolveAdapterOptions({ host: 'h' })
   return new RealPoolConnection(lender as unknown as Lender, undefined, settings, () => Promise.resolve())
 }
 

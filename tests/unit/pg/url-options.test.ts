@@ -29,12 +29,13 @@ describe("Prisma 6's parameters", () => {
   test('set what they set there, in seconds', async () => {
     const query =
       'connection_limit=7&pool_timeout=20&connect_timeout=3&socket_timeout=4&max_connection_lifetime=50' +
-      '&max_idle_connection_lifetime=60&pgbouncer=true&schema=sales&statement_cache_size=0&sslaccept=strict'
+      '&max_idle_connection_lifetime=60&schema=sales&statement_cache_size=99&sslaccept=strict'
     expect(resolve(query)).toMatchObject({
       pool: { minSize: 2, maxSize: 7, timeout: 20_000, maxLifetime: 50_000, maxIdle: 60_000 },
       connectTimeout: 3_000,
       queryTimeout: 4_000,
-      pooler: 'transaction',
+      statementCacheSize: 99,
+      pooler: 'none',
       schema: 'sales',
     })
     expect(await warnings()).toEqual([])
@@ -66,6 +67,14 @@ describe("Prisma 6's parameters", () => {
       pooler: 'none',
       schema: 'sales',
     })
+  })
+
+  test('pgbouncer keeps no statements, unless an option says so', () => {
+    expect(resolve('pgbouncer=true')).toMatchObject({ pooler: 'transaction', statementCacheSize: 0 })
+    expect(resolve('pgbouncer=true&statement_cache_size=99').statementCacheSize).toBe(0)
+    expect(resolve('pgbouncer=true', { statementCacheSize: 50 }).statementCacheSize).toBe(50)
+    expect(resolve('', { pooler: 'transaction' }).statementCacheSize).toBe(0)
+    expect(resolve('').statementCacheSize).toBe(256)
   })
 
   test('a limit of one makes room for itself', () => {
@@ -113,10 +122,10 @@ describe('what has no effect', () => {
     const note = (warning: Error) => void emitted.push(warning)
     const realProcess = vm.runInThisContext('process') as NodeJS.Process
     realProcess.on('warning', note)
-    resolve('statement_cache_size=500&passfile=hunter2')
-    resolve('statement_cache_size=500&sslcrl=x')
+    resolve('requirepeer=ann&passfile=hunter2')
+    resolve('requirepeer=ann&sslcrl=x')
     expect(await warnings()).toEqual([
-      '`statement_cache_size` in the connection URL has no effect here',
+      '`requirepeer` in the connection URL has no effect here',
       '`passfile` in the connection URL has no effect here',
       '`sslcrl` in the connection URL has no effect here',
     ])

@@ -18,11 +18,6 @@ async function asked<T>(name: string, ask: () => T | Promise<T>): Promise<T> {
   try {
     return await ask()
   } catch (error) {
-    throw new CredentialsError(`\`${name}\` failed: ${hidePassword(messageOf(error))}`, { cause: error })
+    throw new CredentialsError(`\`${name}\` failed: ${messageOf(error)}`, { cause: error })
   }
-}
-
-/** A URL that the message may quote goes without its password. */
-function hidePassword(message: string): string {
-  return message.replace(/:\/\/[^\s/@]*@/g, '://[hidden]@')
 }

@@ -60,7 +60,12 @@ const POOL: Readonly<Record<string, Read<PoolOptions>>> = {
 const OTHERS: Readonly<Record<string, Read<Partial<RealPoolAdapterOptions>>>> = {
   schema: (value) => (value === '' ? {} : { schema: asText(value, 'schema') }),
   pgbouncer: (value, name) => ({ pooler: asBoolean(value, name) ? 'transaction' : 'none' }),
+}
+
+/** For what Prisma sends; a pool without it has nothing that they could be for. */
+const STATEMENTS: Readonly<Record<string, Read<Partial<RealPoolAdapterOptions>>>> = {
   socket_timeout: (value, name) => ({ queryTimeout: asSeconds(value, name) }),
+  statement_cache_size: (value, name) => ({ statementCacheSize: asNumber(value, name) }),
 }
 
 /** Parts of the address that may stand among the parameters, and what asks for nothing that is not so anyway. */
@@ -68,7 +73,6 @@ const SILENT = ['host', 'port', 'user', 'password', 'dbname', 'db', 'uselibpqcom
 
 /** Known to libpq, node-postgres or Prisma 6, but without effect here; but for these values, which ask for nothing. */
 const WITHOUT_EFFECT: Readonly<Record<string, readonly string[]>> = {
-  statement_cache_size: ['0'],
   passfile: [],
   sslcrl: [],
   sslcrldir: [],
@@ -105,7 +109,7 @@ const REFUSED: Readonly<Record<string, string>> = {
 }
 
 const KNOWN = [
-  ...[CONNECTION, POOL, OTHERS, WITHOUT_EFFECT, REFUSED].flatMap((table) => Object.keys(table)),
+  ...[CONNECTION, POOL, OTHERS, STATEMENTS, WITHOUT_EFFECT, REFUSED].flatMap((table) => Object.keys(table)),
   ...SILENT,
   ...TLS_PARAMETERS,
 ]
@@ -118,7 +122,10 @@ export function fieldsOf(parameters: Parameters): Partial<ConnectionOptions> {
   return read(CONNECTION, parameters)
 }
 
-export interface UrlOptions extends Pick<RealPoolAdapterOptions, 'queryTimeout' | 'schema' | 'pooler'> {
+export interface UrlOptions extends Pick<
+  RealPoolAdapterOptions,
+  'queryTimeout' | 'statementCacheSize' | 'schema' | 'pooler'
+> {
   readonly pool: PoolOptions
 }
 
@@ -126,18 +133,24 @@ export interface UrlOptions extends Pick<RealPoolAdapterOptions, 'queryTimeout' 
 export function optionsInUrl(url: string, isForAdapter: boolean): UrlOptions {
   const { parameters } = parseConnectionUrl(url)
   warnOfTheRest(parameters)
-  const { queryTimeout, ...others } = read(OTHERS, parameters)
+  const others = read(OTHERS, parameters)
   const pool = read(POOL, parameters)
-  if (queryTimeout === undefined) return { ...others, pool }
-  if (isForAdapter) return { ...others, queryTimeout, pool }
-  warn('socket_timeout', 'it is for the statements of Prisma, and a RealPool has none')
-  return { ...others, pool }
+  if (!isForAdapter) {
+    for (const name of Object.keys(STATEMENTS)) {
+      if (parameters.has(name)) warn(name, 'it is for the statements of Prisma, and a RealPool has none')
+    }
+    return { ...others, pool }
+  }
+  const { statementCacheSize, ...statements } = read(STATEMENTS, parameters)
+  // As there, nothing is kept behind a pooler, whatever else the URL says.
+  const isKept = statementCacheSize !== undefined && others.pooler !== 'transaction'
+  return { ...others, ...statements, ...(isKept ? { statementCacheSize } : {}), pool }
 }
 
 /** Of a URL that comes too late for the pool: the pool is made, and Prisma has been told the schema. */
 export function warnOfLateOptions(parameters: Parameters, schema: string | undefined): void {
   warnOfTheRest(parameters)
-  for (const name of [...Object.keys(POOL), 'pgbouncer', 'socket_timeout']) {
+  for (const name of [...Object.keys(POOL), ...Object.keys(STATEMENTS), 'pgbouncer']) {
     if (parameters.has(name))
       warn(name, '`connection` returned it, which comes too late; give it as an option')
   }

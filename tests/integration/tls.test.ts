@@ -209,6 +209,31 @@ describe('a server without TLS', () => {
   })
 })
 
+test('something that answers the request for TLS with an error is talked to in plain text, if that is allowed', async () => {
+  const old = createServer((client) => {
+    client.on('error', () => {})
+    client.once('data', (first: Buffer) => {
+      // Message 80877103 asks for TLS; an error is what a server says that does not know it.
+      if (first.readInt32BE(4) === 80_877_103) client.end('E')
+      else {
+        const target = createConnection(server.port, 'localhost')
+        target.on('error', () => {}).write(first)
+        client.pipe(target).pipe(client)
+      }
+    })
+  })
+  await new Promise<void>((resolve) => old.listen(0, '127.0.0.1', resolve))
+  try {
+    const { port } = old.address() as AddressInfo
+    const options = { connectionString: server.url('anyone'), host: '127.0.0.1', port }
+    expect(await connect(options)).toEqual(PLAIN)
+    const required = { ...options, connectionString: server.url('anyone', 'sslmode=require') }
+    expect(await refusal(required)).toMatch(/error establishing an SSL connection/)
+  } finally {
+    old.close()
+  }
+})
+
 describe('certificates of our own', () => {
   const query = (key: string, more = '') =>
     `sslmode=verify-full&${ca()}&sslcert=${server.file('cert')}&sslkey=${key}${more}`

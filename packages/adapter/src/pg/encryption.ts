@@ -9,6 +9,8 @@ import { handshakeOf } from './client-state.js'
 /** What the server refuses a connection with that should be encrypted, or should not, or shows no certificate. */
 const INVALID_AUTHORIZATION = '28000'
 const NO_TLS = 'The server does not support SSL connections'
+/** node-postgres says so of any other answer to the request for TLS: an error, or what is no answer at all. */
+const NO_ANSWER = 'There was an error establishing an SSL connection'
 
 /** A server without TLS answers the request for it with a single byte; then the connection itself is still good. */
 export function acceptPlain(client: Client): void {
@@ -42,7 +44,8 @@ export function watchEncryption(client: Client): (error: unknown) => boolean {
     isHandshaking = true
     stream.once('secureConnect', () => (isHandshaking = false))
   })
-  return (error) => isHandshaking || codeOf(error) === INVALID_AUTHORIZATION
+  return (error) =>
+    isHandshaking || codeOf(error) === INVALID_AUTHORIZATION || (error as Error).message === NO_ANSWER
 }
 
 /** Of two failures, the one that says more: not the one which says that the other way was the right one. */

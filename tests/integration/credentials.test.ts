@@ -1,5 +1,8 @@
 // Functions that name the server and the password, anew for each connection: what they may return, and that their
 // failure is told as theirs, at once, to whoever waits.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPool, RealPoolAdapter, type RealPoolOptions } from 'prisma-pg-real-pool'
@@ -145,6 +148,36 @@ describe('`connection`', () => {
     )
     expect(error.message).toContain(expected)
     expect(inspect(error, { depth: 9 })).not.toContain('hunter2')
+  })
+})
+
+describe('the environment', () => {
+  const saved = { ...process.env }
+
+  afterEach(() => {
+    process.env = { ...saved }
+  })
+
+  test('says where to connect, where nothing else does', async () => {
+    const { host, port, user, password, database: name } = fields()
+    Object.assign(process.env, { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password })
+    process.env['PGDATABASE'] = name
+    expect(await (await open({})).use(pidOf)).toEqual(expect.any(Number))
+    expect(await database.backends(SUBJECT)).toHaveLength(1)
+  })
+
+  test('names a file of passwords', async () => {
+    const { password, ...others } = fields()
+    const folder = await mkdtemp(path.join(tmpdir(), 'real-pool-pgpass-'))
+    const file = path.join(folder, 'pgpass')
+    const escaped = password.replace(/[:\\]/g, '\\$&')
+    await writeFile(file, `*:*:another:*:wrong\n${others.host}:*:${others.database}:*:${escaped}\n`, {
+      mode: 0o600,
+    })
+    delete process.env['PGPASSWORD']
+    process.env['PGPASSFILE'] = file
+    expect(await (await open(others)).use(pidOf)).toEqual(expect.any(Number))
+    await rm(folder, { recursive: true })
   })
 })
 

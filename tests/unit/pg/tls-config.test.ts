@@ -87,3 +87,9 @@ test('secrets are not on show in the options of a socket', () => {
   expect(Object.keys(options).sort()).toEqual(['rejectUnauthorized', 'secureContext'])
   expect(inspect(options, { depth: 9, showHidden: true })).not.toContain('hunter2')
 })
+
+test('no time is spent on a context before there is a handshake', () => {
+  expect(plan('').options()).toEqual({ rejectUnauthorized: false })
+  expect(plan('sslmode=verify-full').options()).toEqual({ rejectUnauthorized: true })
+  expect(plan('', { ssl: true }).options()).toEqual({})
+})

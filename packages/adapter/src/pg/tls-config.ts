@@ -100,9 +100,8 @@ function fromSettings(settings: Settings): { mode: Mode; options: () => TlsOptio
   const mode = modeOf(settings)
   const verification = verificationOf(mode, settings)
   const options = () => {
-    const { cert, ...rest } = materialOf(settings)
     return {
-      ...withSecretsSealed({ ...rest, ...settings.versions(), ...(cert === undefined ? {} : { cert }) }),
+      ...withSecretsSealed({ ...materialOf(settings), ...settings.versions() }),
       rejectUnauthorized: verification !== 'none',
       ...(verification === 'authority' ? { checkServerIdentity: () => undefined } : {}),
     }
@@ -168,7 +167,9 @@ function materialOf(settings: Settings): SecureContextOptions {
 /** Keys and passphrases go where nobody can print them: the options of a socket are on show in the client. */
 function withSecretsSealed(options: TlsOptions): TlsOptions {
   if (options.secureContext !== undefined) return options
-  const { key: _key, passphrase: _passphrase, pfx: _pfx, ...rest } = options
+  const { key, passphrase, pfx, ...rest } = options
+  // To make a context takes milliseconds, and in vain where the server has no TLS.
+  if (key === undefined && passphrase === undefined && pfx === undefined) return options
   try {
     return { ...rest, secureContext: createSecureContext(options) }
   } catch (error) {

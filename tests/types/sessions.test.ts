@@ -1,7 +1,7 @@
 // Sessions whose settings are not ours to choose: dates read right in whatever form they are printed, or not at all.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { PrismaClient } from '../generated/prisma/client.js'
-import { BACKENDS } from '../support/backends.js'
+import { type BackendName, BACKENDS } from '../support/backends.js'
 import { DATABASES } from '../prisma/type-cases.js'
 import { createWorld, knownErrorOf, type World } from '../prisma/support.js'
 
@@ -100,11 +100,34 @@ test('with ISO dates, everything reads in every zone', async () => {
     expect(await valuesOf(open(`-c DateStyle=ISO -c TimeZone=${zone}`))).toEqual(expected)
 })
 
-test.each(BACKENDS)('over the backend %s, everything reads wherever the database is', async (backend) => {
-  const elsewhere = await createWorld(DATABASES[1]![1])
-  const { prisma } = elsewhere.open({ maxSize: 1 }, {}, backend)
-  expect(await valuesOf(prisma)).toEqual(expected)
-  await elsewhere.close()
+/** In a database with these settings, over that backend. */
+async function elsewhere(
+  settings: string,
+  backend: BackendName,
+  use: (prisma: PrismaClient) => Promise<void>,
+): Promise<void> {
+  const other = await createWorld(settings)
+  try {
+    await use(other.open({ maxSize: 1 }, {}, backend).prisma)
+  } finally {
+    await other.close()
+  }
+}
+
+describe.each(BACKENDS)('over the backend %s', (backend) => {
+  test('dates read wherever the database is', async () => {
+    await elsewhere(DATABASES[1]![1]!, backend, async (prisma) => {
+      expect(await valuesOf(prisma)).toEqual(expected)
+    })
+  })
+
+  test('floats have all their digits, however few the database prints', async () => {
+    await elsewhere(`ALTER DATABASE % SET extra_float_digits TO '0'`, backend, async (prisma) => {
+      const [row] = await prisma.$queryRaw<object[]>`
+        SELECT 0.1::float8 + 0.2::float8 AS double, 0.12345678::float4 AS real`
+      expect(row).toEqual({ double: 0.1 + 0.2, real: 0.12345678 })
+    })
+  })
 })
 
 test('what a transaction sets for itself costs at most the query that cannot be read, and nothing behind it', async () => {

@@ -174,26 +174,29 @@ describe('code of the user that does the unexpected', () => {
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     ['what cannot be a text', () => Promise.reject(Object.create(null))],
     ['an error', () => Promise.reject(new Error('token expired'))],
-  ])('a password function that rejects with %s is a failure to connect, and costs no slot', async (_, password) => {
-    const { hostname, port, pathname, username } = new URL(database.url)
-    let isBroken = true
-    const pool = new RealPool({
-      host: hostname,
-      port: Number(port),
-      database: pathname.slice(1),
-      user: decodeURIComponent(username),
-      password: () => (isBroken ? password() : decodeURIComponent(new URL(database.url).password)),
-      application_name: SUBJECT,
-      pool: { minSize: 1, maxSize: 1 },
-    })
-    pools.push(pool)
-    await pool.open()
-    const error = await errorOf(pool.acquire({ timeout: '20s' }))
-    expect(error).toMatchObject({ code: 'POOL_CONNECT' })
-    expect(error.message).toContain('`password` failed: ')
-    // It is not asked again and again in that time.
-    expect(pool.getStats().connectionsNum).toBeLessThan(5)
-    isBroken = false
-    expect(await pool.use(pidOf)).toEqual(expect.any(Number))
-  })
+  ])(
+    'a password function that rejects with %s is a failure to connect, and costs no slot',
+    async (_, password) => {
+      const { hostname, port, pathname, username } = new URL(database.url)
+      let isBroken = true
+      const pool = new RealPool({
+        host: hostname,
+        port: Number(port),
+        database: pathname.slice(1),
+        user: decodeURIComponent(username),
+        password: () => (isBroken ? password() : decodeURIComponent(new URL(database.url).password)),
+        application_name: SUBJECT,
+        pool: { minSize: 1, maxSize: 1 },
+      })
+      pools.push(pool)
+      await pool.open()
+      const error = await errorOf(pool.acquire({ timeout: '20s' }))
+      expect(error).toMatchObject({ code: 'POOL_CONNECT' })
+      expect(error.message).toContain('`password` failed: ')
+      // It is not asked again and again in that time.
+      expect(pool.getStats().connectionsNum).toBeLessThan(5)
+      isBroken = false
+      expect(await pool.use(pidOf)).toEqual(expect.any(Number))
+    },
+  )
 })

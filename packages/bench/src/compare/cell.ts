@@ -9,10 +9,16 @@ import { interleave } from '../rounds.js'
 const WARM_UP_TURNS = 3
 
 /** Who waits for the network or for others uses little of its time. */
-const WARM_UP_PATIENCE = 3
+const WARM_UP_PATIENCE = 2
 
 /** A round through the network lasts for so many round trips at least. */
 const ROUND_TRIPS = 20
+
+/** A contender, and the database that it has for itself. */
+export interface Entry {
+  readonly contender: Contender
+  readonly target: Target
+}
 
 interface Runner {
   readonly contender: Contender
@@ -23,21 +29,20 @@ interface Runner {
 /** Calls `launched` whenever all contenders have been started once, measured and stopped. */
 export async function measureCell(
   { work, setting }: PlannedCell,
-  contenders: readonly Contender[],
-  target: Target,
+  entries: readonly Entry[],
   effort: Effort,
   launched: () => void,
 ): Promise<Cell> {
-  const rounds = new Map<string, Round[]>(contenders.map(({ name }) => [name, []]))
+  const rounds = new Map<string, Round[]>(entries.map(({ contender }) => [contender.name, []]))
   const { callers } = setting
   const roundMs = setting.isBurst ? 0 : Math.max(effort.roundMs, ROUND_TRIPS * setting.roundTripMs)
   for (let launch = 0; launch < effort.launches; launch++) {
-    await withRunners(contenders, work.name, target, async (runners) => {
+    await withRunners(entries, work.name, async (runners) => {
       const order = (ms: number) => (runner: Runner) => runner.process.ask({ kind: 'round', callers, ms })
-      if (effort.warmUpMs > 0) {
-        const cpuMs = effort.warmUpMs / WARM_UP_TURNS
+      if (effort.warmUpCalls > 0) {
+        const [calls, cpuMs] = [effort.warmUpCalls / WARM_UP_TURNS, effort.warmUpMs / WARM_UP_TURNS]
         await interleave(runners, { rounds: WARM_UP_TURNS, warmUp: 0 }, ({ process }) =>
-          process.ask({ kind: 'warm-up', callers, cpuMs, atMostMs: WARM_UP_PATIENCE * cpuMs }),
+          process.ask({ kind: 'warm-up', callers, calls, cpuMs, ms: WARM_UP_PATIENCE * cpuMs }),
         )
       }
       const measured = await interleave(runners, { rounds: effort.rounds, warmUp: 1 }, order(roundMs))
@@ -51,18 +56,18 @@ export async function measureCell(
 
 /** Starts them all at the same time, and stops them, whatever happens. */
 export async function withRunners<T>(
-  contenders: readonly Contender[],
+  entries: readonly Entry[],
   work: string,
-  target: Target,
   use: (runners: readonly Runner[]) => Promise<T>,
 ): Promise<T> {
-  const starting = contenders.map(async (contender): Promise<Runner> => {
+  const starting = entries.map(async ({ contender, target }): Promise<Runner> => {
     const args: ContenderArguments = { contender: contender.name, work, target }
     const { colleague, ready } = await Colleague.start<Order, Round, Ready>('contender-process', [
       JSON.stringify(args),
     ])
     return { contender, process: colleague, firstCallMs: ready.firstCallMs }
   })
+  // All of them, so that none is left behind when another one fails.
   const started = await Promise.allSettled(starting)
   const runners = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
   try {

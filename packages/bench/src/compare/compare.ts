@@ -33,9 +33,15 @@ export function compare(plan: Plan, progress: Progress): Promise<Comparison> {
         const { work, setting } = cell
         progress.tell(`${work.name}, ${setting.name}`)
         const proxy = setting.roundTripMs > 0 ? await proxies.of(setting.roundTripMs) : undefined
-        const measured = await databases.withFresh((directUrl) => {
-          const target = { url: proxy?.urlOf(directUrl) ?? directUrl, directUrl, poolSize: setting.poolSize }
-          return measureCell(cell, plan.contenders, target, plan.effort, () => progress.step())
+        const { poolSize } = setting
+        const { learnedCalls } = plan.effort
+        const measured = await databases.withFresh(plan.contenders.length, (urls) => {
+          const entries = plan.contenders.map((contender, index) => {
+            const directUrl = urls[index] ?? ''
+            const url = proxy?.urlOf(directUrl) ?? directUrl
+            return { contender, target: { url, directUrl, poolSize, learnedCalls } }
+          })
+          return measureCell(cell, entries, plan.effort, () => progress.step())
         })
         cells.push(measured)
       }

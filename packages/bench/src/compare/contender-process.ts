@@ -35,8 +35,11 @@ class Callers {
       return this.#run(order.callers, () => performance.now() < end)
     }
     if (order.kind === 'warm-up') {
-      const [end, cpuEnd] = [performance.now() + order.atMostMs, cpuNow() + order.cpuMs]
-      return this.#run(order.callers, () => performance.now() < end && cpuNow() < cpuEnd)
+      const [end, cpuEnd, last] = [performance.now() + order.ms, cpuNow() + order.cpuMs, this.#next + order.calls]
+      return this.#run(
+        order.callers,
+        () => this.#next < last && performance.now() < end && cpuNow() < cpuEnd,
+      )
     }
     const held = this.#session.heldMs ?? (() => 0)
     const [bytesBefore, heldBefore] = [await memoryInUse(), held()]

@@ -14,6 +14,8 @@ export interface Target {
   /** Without it, for what is prepared before anything is measured. */
   readonly directUrl: string
   readonly poolSize: number
+  /** How many calls learners learn: more than there are callers, since those of one moment meet other rows. */
+  readonly learnedCalls: number
 }
 
 /** A contender that is ready to do one work. */

@@ -24,11 +24,11 @@ export async function countWork(
   contender: Contender,
   databases: Databases,
   proxy: DelayProxy,
-  { countedCalls: calls, weighedCalls }: Effort,
+  { countedCalls: calls, weighedCalls, learnedCalls }: Effort,
 ): Promise<Count> {
-  return databases.withFresh(async (directUrl) => {
-    const target = { url: proxy.urlOf(directUrl), directUrl, poolSize: POOL_SIZE }
-    const counted = await withRunners([contender], work.name, target, async ([runner]) => {
+  return databases.withFresh(1, async ([directUrl = '']) => {
+    const target = { url: proxy.urlOf(directUrl), directUrl, poolSize: POOL_SIZE, learnedCalls }
+    const counted = await withRunners([{ contender, target }], work.name, async ([runner]) => {
       if (runner === undefined) throw new Error('bug: nobody was started.')
       const { process, firstCallMs } = runner
       await process.ask({ kind: 'calls', callers: 1, calls: EARLY_CALLS })

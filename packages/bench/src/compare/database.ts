@@ -1,4 +1,4 @@
-/** A fresh database for each comparison, of one template: no contender finds what another has left behind. */
+/** Fresh databases, all of one template: no contender finds what another has left behind. */
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { Client } from 'pg'
@@ -26,14 +26,14 @@ export class Databases {
     return databases
   }
 
-  /** Its URL; `work` has it for itself. */
-  async withFresh<T>(work: (url: string) => Promise<T>): Promise<T> {
-    const name = `${this.#template}_${randomBytes(6).toString('hex')}`
-    await this.#admin.query(`CREATE DATABASE ${name} TEMPLATE ${this.#template}`)
+  /** Has `work` use so many databases, whose URLs it is given. */
+  async withFresh<T>(count: number, work: (urls: readonly string[]) => Promise<T>): Promise<T> {
+    const names = Array.from({ length: count }, (_, index) => `${this.#template}_${index}`)
     try {
-      return await work(this.#urlOf(name))
+      for (const name of names) await this.#admin.query(`CREATE DATABASE ${name} TEMPLATE ${this.#template}`)
+      return await work(names.map((name) => this.#urlOf(name)))
     } finally {
-      await this.#admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+      for (const name of names) await this.#admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
     }
   }
 

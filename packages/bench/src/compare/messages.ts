@@ -1,5 +1,6 @@
 /** What the processes of the comparison say to each other: one question, then one answer. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { inspect } from 'node:util'
 
 /** What a contender is told to do. */
 export type Order =
@@ -12,9 +13,12 @@ export type Order =
   | {
       readonly kind: 'warm-up'
       readonly callers: number
-      /** Ends when the process has used so much CPU time, for that is what its compiler goes by. */
+      /** Ends after so many calls, for that is what its compiler goes by. */
+      readonly calls: number
+      /** Or when the process has used so much CPU time. */
       readonly cpuMs: number
-      readonly atMostMs: number
+      /** Or after so long, in the end. */
+      readonly ms: number
     }
   | { readonly kind: 'calls'; readonly callers: number; readonly calls: number }
 
@@ -106,7 +110,7 @@ export async function answerQuestions<Question, Answer, Ready>(
   const reply = async <T>(work: () => Promise<T>): Promise<void> => {
     const said: Reply<T> = await work().then(
       (ok) => ({ ok }),
-      (error: unknown) => ({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) => ({ error: inspect(error) }),
     )
     if (process.connected) process.send?.(said)
   }

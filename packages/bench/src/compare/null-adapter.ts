@@ -6,12 +6,13 @@ import type {
   SqlQueryable,
 } from '@prisma/driver-adapter-utils'
 import type { Session, Target } from './contenders.js'
-import { type Answer, record, type RecordedCall } from './recording.js'
+import { type Answer, record, type Step } from './recording.js'
 import type { Unique, Work } from './works.js'
 
-export async function connectNull({ directUrl }: Target, work: Work, unique: Unique): Promise<Session> {
-  const calls = await record(directUrl, work, unique)
-  const started = await work.start(new NullAdapterFactory(new Memory(calls)), unique)
+export async function connectNull(target: Target, work: Work, unique: Unique): Promise<Session> {
+  const { opening, calls } = await record(target, work, unique)
+  const memory = new Memory([...opening, ...calls.flatMap(({ steps }) => steps)])
+  const started = await work.start(new NullAdapterFactory(memory), unique)
   return { call: (index) => started.call(index % calls.length), stop: () => started.stop() }
 }
 
@@ -20,13 +21,11 @@ class Memory {
   readonly #exact = new Map<string, Answer>()
   readonly #bySql = new Map<string, Answer>()
 
-  constructor(calls: readonly RecordedCall[]) {
-    for (const { steps } of calls) {
-      for (const step of steps) {
-        if (step.kind !== 'statement') continue
-        this.#exact.set(keyOf(step.sql, step.args), step.answer)
-        if (!('error' in step.answer)) this.#bySql.set(step.sql, step.answer)
-      }
+  constructor(steps: readonly Step[]) {
+    for (const step of steps) {
+      if (step.kind !== 'statement') continue
+      this.#exact.set(keyOf(step.sql, step.args), step.answer)
+      if (!('error' in step.answer)) this.#bySql.set(step.sql, step.answer)
     }
   }
 

@@ -23,13 +23,9 @@ interface Replay {
 
 type Queryable = Pick<Pool | PoolClient, 'query'>
 
-export async function connectPlainPg(
-  { url, directUrl, poolSize }: Target,
-  work: Work,
-  unique: Unique,
-): Promise<Session> {
-  const replays = (await record(directUrl, work, unique)).map(replayOf)
-  const pool = new Pool({ connectionString: url, max: poolSize })
+export async function connectPlainPg(target: Target, work: Work, unique: Unique): Promise<Session> {
+  const replays = (await record(target, work, unique)).calls.map(replayOf)
+  const pool = new Pool({ connectionString: target.url, max: target.poolSize })
   return {
     async call(index) {
       const replay = replays[index % replays.length] as Replay

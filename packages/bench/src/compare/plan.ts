@@ -9,8 +9,12 @@ export interface Effort {
   /** Rounds that count, in each launch. */
   readonly rounds: number
   readonly roundMs: number
-  /** How much CPU time each contender has before that, in three turns. */
+  /** How many calls each contender makes before that, in three turns: only then is its code compiled for good. */
+  readonly warmUpCalls: number
+  /** But how much CPU time it has for them at most. */
   readonly warmUpMs: number
+  /** How many calls those contenders learn who learn by heart. */
+  readonly learnedCalls: number
   /** How many calls of 16 callers the counts are made of. */
   readonly countedCalls: number
   /** After how many more calls the process is weighed again; 0: it is not. */
@@ -18,9 +22,9 @@ export interface Effort {
 }
 
 export const EFFORTS = {
-  quick: { launches: 1, rounds: 2, roundMs: 1, warmUpMs: 0, countedCalls: 32, weighedCalls: 0 },
-  normal: { launches: 2, rounds: 8, roundMs: 120, warmUpMs: 900, countedCalls: 500, weighedCalls: 10_000 },
-  full: { launches: 3, rounds: 10, roundMs: 200, warmUpMs: 1_500, countedCalls: 2_000, weighedCalls: 10_000 },
+  quick: { launches: 1, rounds: 2, roundMs: 1, warmUpCalls: 0, warmUpMs: 0, learnedCalls: 20, countedCalls: 32, weighedCalls: 0 },
+  normal: { launches: 1, rounds: 15, roundMs: 120, warmUpCalls: 6_000, warmUpMs: 2_500, learnedCalls: 500, countedCalls: 500, weighedCalls: 10_000 },
+  full: { launches: 3, rounds: 10, roundMs: 200, warmUpCalls: 10_000, warmUpMs: 5_000, learnedCalls: 500, countedCalls: 2_000, weighedCalls: 10_000 },
 } as const satisfies Record<string, Effort>
 
 export type EffortName = keyof typeof EFFORTS

@@ -6,6 +6,7 @@ import type {
   SqlQueryable,
   SqlResultSet,
 } from '@prisma/driver-adapter-utils'
+import type { Target } from './contenders.js'
 import type { Unique, Work } from './works.js'
 
 export type Answer =
@@ -24,29 +25,37 @@ export interface RecordedCall {
   readonly uniques: readonly string[]
 }
 
-/** More than there are callers of one work, so that those who are at it at the same time meet other rows. */
-const CALLS = 500
+export interface Recording {
+  /** What the work asks for before its first call. */
+  readonly opening: readonly Step[]
+  readonly calls: readonly RecordedCall[]
+}
 
-/** Does a work on adapter-pg, one call after the other. */
-export async function record(url: string, work: Work, unique: Unique): Promise<RecordedCall[]> {
+/** Does a work on adapter-pg, so many calls one after the other. */
+export async function record(
+  { directUrl, learnedCalls }: Target,
+  work: Work,
+  unique: Unique,
+): Promise<Recording> {
   const { PrismaPg } = await import('@prisma/adapter-pg')
   let steps: Step[] = []
   let uniques: string[] = []
-  const factory = recordFactory(new PrismaPg(url), (step) => steps.push(step))
+  const factory = recordFactory(new PrismaPg(directUrl), (step) => steps.push(step))
   const started = await work.start(factory, () => {
     const text = unique()
     uniques.push(text)
     return text
   })
+  const opening = steps
   const calls: RecordedCall[] = []
-  for (let index = 0; index < CALLS; index++) {
+  for (let index = 0; index < learnedCalls; index++) {
     steps = []
     uniques = []
     await started.call(index)
     calls.push({ steps, uniques })
   }
   await started.stop()
-  return calls
+  return { opening, calls }
 }
 
 type Note = (step: Step) => void

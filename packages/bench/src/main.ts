@@ -1,6 +1,6 @@
-/** `npm run bench`: runs one benchmark in a process of its own, and prints what it found. */
+/** `npm run bench`: compares us with the official adapter, or runs the benchmark of the pool that is named. */
 import type { Benchmark } from './benchmark.js'
-import { runComparison } from './compare/command.js'
+import { comparisonHelp, runComparison } from './compare/command.js'
 import { describeEnvironment } from './environment.js'
 import { memory } from './memory.js'
 import { helpOf, parseCommand } from './options.js'
@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   if (first.startsWith('--') && first !== '--help') return runComparison(args)
   const command = parseCommand(args, BENCHMARKS)
   if (command === undefined) {
-    console.log(helpOf(BENCHMARKS))
+    console.log(`${comparisonHelp()}\n\n${helpOf(BENCHMARKS)}`)
     return
   }
   const { name, benchmark, options, isJson } = command

@@ -38,7 +38,7 @@ export function helpOf(benchmarks: Readonly<Record<string, Benchmark>>): string 
     ),
   ])
   return [
-    'Measures; reports, and asserts nothing.',
+    'What the pool costs by itself:',
     '',
     '  npm run bench -- <benchmark> [options]',
     ...lines,

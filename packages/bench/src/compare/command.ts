@@ -1,13 +1,16 @@
 /** The command line of the comparison: `npm run bench -- [options]`. */
 import { parseArgs } from 'node:util'
-import { writeFile } from 'node:fs/promises'
 import { compare, stepsOf } from './compare.js'
 import { renderComparison } from './console-report.js'
-import { type Effort, plan } from './plan.js'
+import { CONTENDERS } from './contenders.js'
+import { type Effort, EFFORTS, type Plan, plan } from './plan.js'
 import { showProgress } from './progress.js'
+import { keepResults, publish, readResults } from './publish.js'
+import { SETTINGS } from './settings.js'
+import { WORKS } from './works.js'
 
 const NAMES = { type: 'string', multiple: true } as const
-const NUMBER = { type: 'string' } as const
+const TEXT = { type: 'string' } as const
 const FLAG = { type: 'boolean' } as const
 
 /** `work` and `works` are the same. */
@@ -18,46 +21,92 @@ const OPTIONS = {
   settings: NAMES,
   contender: NAMES,
   contenders: NAMES,
-  rounds: NUMBER,
-  launches: NUMBER,
-  'round-ms': NUMBER,
-  out: NUMBER,
+  rounds: TEXT,
+  launches: TEXT,
+  'round-ms': TEXT,
+  out: TEXT,
   quick: FLAG,
   full: FLAG,
+  publish: FLAG,
   'no-counts': FLAG,
 } as const
 
+export function comparisonHelp(): string {
+  const names = (all: readonly { readonly name: string }[]): string => all.map(({ name }) => name).join(', ')
+  const { launches, rounds, roundMs } = EFFORTS.normal
+  return [
+    'Measures us and @prisma/adapter-pg in the same run; reports, and asserts nothing.',
+    '',
+    '  npm run bench -- [options]',
+    '',
+    '  --work <names>        what is done: all of them, unless named, with commas between them',
+    '  --setting <names>     where; with --work too, every work named in every setting named',
+    '  --contender <names>   by whom',
+    `  --rounds <n>          how often each is measured in turn (${rounds})`,
+    `  --round-ms <n>        for how long (${roundMs})`,
+    `  --launches <n>        with so many fresh processes, one after the other (${launches})`,
+    '  --no-counts           nothing is counted: round trips, backends, memory',
+    '  --out <file>          the raw figures, as JSON',
+    '  --quick               whether it runs at all; the figures mean nothing',
+    '  --full                every work in every setting, and longer: more than an hour',
+    '  --publish             writes docs/performance.md from the results that are there; measures nothing',
+    '',
+    `  works       ${names(WORKS)}`,
+    `  settings    ${names(SETTINGS)}`,
+    `  contenders  ${names(CONTENDERS)}`,
+    '',
+    '  A run of all writes packages/bench/results/comparison.json, docs/performance.md and its plot.',
+  ].join('\n')
+}
+
 export async function runComparison(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: OPTIONS })
+  const { values } = parse(args)
+  if (values.publish === true) return publish(await readResults())
+  const planned = planOf(values)
+  const progress = showProgress(stepsOf(planned))
+  const comparison = await compare(planned, progress).finally(() => progress.stop())
+  console.log(renderComparison(comparison))
+  if (values.out !== undefined) await keepResults(comparison, values.out)
+  if (!planned.isWhole) return
+  await keepResults(comparison)
+  await publish(comparison)
+}
+
+type Values = ReturnType<typeof parse>['values']
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS })
+  } catch (error) {
+    // Its first sentence says what is wrong; what follows is advice for other programs.
+    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/, 1)
+    throw new Error(`${sentence}. See --help.`, { cause: error })
+  }
+}
+
+function planOf(values: Values): Plan {
   const chosen = (...lists: (readonly string[] | undefined)[]): string[] | undefined => {
     const names = lists.flatMap((list) => list ?? []).flatMap((text) => text.split(','))
     return names.length === 0 ? undefined : names
   }
-  const effort: Partial<Effort> = {
-    ...numberOf('rounds', values.rounds),
-    ...numberOf('launches', values.launches),
-    ...numberOf('roundMs', values['round-ms']),
+  const name = values.quick === true ? 'quick' : values.full === true ? 'full' : 'normal'
+  const choice = {
+    works: chosen(values.work, values.works),
+    settings: chosen(values.setting, values.settings),
+    contenders: chosen(values.contender, values.contenders),
   }
-  const name = values.quick ? 'quick' : values.full ? 'full' : 'normal'
-  const planned = plan(
-    name,
-    {
-      works: chosen(values.work, values.works),
-      settings: chosen(values.setting, values.settings),
-      contenders: chosen(values.contender, values.contenders),
-    },
-    effort,
-  )
-  const thePlan = values['no-counts'] ? { ...planned, counted: [] } : planned
-  const progress = showProgress(stepsOf(thePlan))
-  const comparison = await compare(thePlan, progress).finally(() => progress.stop())
-  console.log(renderComparison(comparison))
-  if (values.out !== undefined) await writeFile(values.out, `${JSON.stringify(comparison)}\n`)
+  const effort: Partial<Effort> = {
+    ...numberOf('rounds', 'rounds', values.rounds),
+    ...numberOf('launches', 'launches', values.launches),
+    ...numberOf('roundMs', 'round-ms', values['round-ms']),
+  }
+  const planned = plan(name, choice, effort)
+  return values['no-counts'] === true ? { ...planned, counted: [], isWhole: false } : planned
 }
 
-function numberOf(key: keyof Effort, text: string | undefined): Partial<Effort> {
+function numberOf(key: keyof Effort, option: string, text: string | undefined): Partial<Effort> {
   if (text === undefined) return {}
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= 1) return { [key]: value }
-  throw new Error(`--${key} must be a whole number from 1, not "${text}".`)
+  throw new Error(`--${option} must be a whole number from 1, not "${text}".`)
 }

@@ -1,4 +1,4 @@
-// `npm run bench -- <benchmark> [options]`: builds what it needs, then measures. Standard output belongs to the
+// `npm run bench -- [options]`, `npm run bench -- <benchmark> [options]`: builds what it needs, then measures. Standard output belongs to the
 // benchmark alone, so that `--json` can be piped.
 import { pnpm, run } from './toolchain.mjs'
 

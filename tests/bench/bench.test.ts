@@ -85,9 +85,8 @@ describe('the command', () => {
 
   test('explains itself', async () => {
     const { stdout } = await bench('--help')
-    for (const name of ['pool-cost', 'waiters', 'memory', '--rounds <n>', '--json'])
+    for (const name of ['--work', 'findFirst', 'loopback', 'pool-cost', 'waiters', '--rounds <n>', '--json'])
       expect(stdout).toContain(name)
-    expect((await bench()).stdout).toBe(stdout)
     expect((await bench('memory', '--help')).stdout).toBe(stdout)
   })
 })

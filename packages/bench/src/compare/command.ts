@@ -6,6 +6,7 @@ import { CONTENDERS } from './contenders.js'
 import { type Effort, EFFORTS, type Plan, plan } from './plan.js'
 import { showProgress } from './progress.js'
 import { keepResults, publish, readResults } from './publish.js'
+import type { Comparison } from './results.js'
 import { SETTINGS } from './settings.js'
 import { WORKS } from './works.js'
 
@@ -46,7 +47,7 @@ export function comparisonHelp(): string {
     `  --round-ms <n>        for how long (${roundMs})`,
     `  --launches <n>        with so many fresh processes, one after the other (${launches})`,
     '  --no-counts           nothing is counted: round trips, backends, memory',
-    '  --out <file>          the raw figures, as JSON',
+    '  --out <file>          the raw figures, as JSON; complete so far, whenever it is interrupted',
     '  --quick               whether it runs at all; the figures mean nothing',
     '  --full                every work in every setting, and longer: more than an hour',
     '  --publish             writes docs/performance.md from the results that are there; measures nothing',
@@ -64,9 +65,12 @@ export async function runComparison(args: string[]): Promise<void> {
   if (values.publish === true) return publish(await readResults())
   const planned = planOf(values)
   const progress = showProgress(stepsOf(planned))
-  const comparison = await compare(planned, progress).finally(() => progress.stop())
+  const keep = async (comparison: Comparison): Promise<void> => {
+    if (values.out !== undefined) await keepResults(comparison, values.out)
+  }
+  const comparison = await compare(planned, progress, keep).finally(() => progress.stop())
   console.log(renderComparison(comparison))
-  if (values.out !== undefined) await keepResults(comparison, values.out)
+  await keep(comparison)
   if (!planned.isWhole) return
   await keepResults(comparison)
   await publish(comparison)

@@ -22,13 +22,28 @@ interface Manifest {
   readonly devDependencies: Readonly<Record<string, string>>
 }
 
-export function compare(plan: Plan, progress: Progress): Promise<Comparison> {
+/** Gives what it has to `keep` whenever a cell is complete, since a run takes long and may be interrupted. */
+export function compare(
+  plan: Plan,
+  progress: Progress,
+  keep: (comparison: Comparison) => Promise<void>,
+): Promise<Comparison> {
   return withServer(MAX_CONNECTIONS, async (serverUrl, postgresql) => {
     const startedAt = new Date().toISOString()
     const databases = await Databases.on(serverUrl)
     const proxies = new Proxies(serverUrl)
+    const cells: Cell[] = []
+    const counts: Count[] = []
+    const soFar = (): Comparison => ({
+      environment: { ...describeEnvironment(postgresql), cores: availableParallelism() },
+      versions: versions(),
+      startedAt,
+      effort: plan.effort,
+      roundTripsMs: proxies.measured,
+      cells,
+      counts,
+    })
     try {
-      const cells: Cell[] = []
       for (const cell of plan.cells) {
         const { work, setting } = cell
         progress.tell(`${work.name}, ${setting.name}`)
@@ -44,8 +59,8 @@ export function compare(plan: Plan, progress: Progress): Promise<Comparison> {
           return measureCell(cell, entries, plan.effort, () => progress.step())
         })
         cells.push(measured)
+        await keep(soFar())
       }
-      const counts: Count[] = []
       for (const work of plan.counted) {
         for (const contender of plan.contenders.filter(({ isLearner }) => !isLearner)) {
           progress.tell(`counting ${work.name} of ${contender.name}`)
@@ -54,15 +69,7 @@ export function compare(plan: Plan, progress: Progress): Promise<Comparison> {
           progress.step()
         }
       }
-      return {
-        environment: { ...describeEnvironment(postgresql), cores: availableParallelism() },
-        versions: versions(),
-        startedAt,
-        effort: plan.effort,
-        roundTripsMs: proxies.measured,
-        cells,
-        counts,
-      }
+      return soFar()
     } finally {
       await proxies.stop()
       await databases.close()
@@ -72,7 +79,9 @@ export function compare(plan: Plan, progress: Progress): Promise<Comparison> {
 
 /** How many steps of the progress a plan has. */
 export function stepsOf({ cells, effort, counted, contenders }: Plan): number {
-  return cells.length * effort.launches + counted.length * contenders.filter(({ isLearner }) => !isLearner).length
+  return (
+    cells.length * effort.launches + counted.length * contenders.filter(({ isLearner }) => !isLearner).length
+  )
 }
 
 /** One proxy for each distance, made when it is first needed. */

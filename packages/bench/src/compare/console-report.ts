@@ -88,7 +88,10 @@ function emptyTable(head: readonly string[]): Table.Table {
   return new Table({ head: [...head], colAligns, style: { head: [], border: [] }, chars: noRules })
 }
 
-export function titleOf(all: readonly { readonly name: string; readonly title: string }[], name: string): string {
+export function titleOf(
+  all: readonly { readonly name: string; readonly title: string }[],
+  name: string,
+): string {
   return all.find((one) => one.name === name)?.title ?? name
 }
 
@@ -101,6 +104,6 @@ export function figure(value: number | undefined, digits = 0): string {
 function interval(value: Estimate | undefined, factor: number): string {
   if (value === undefined) return ''
   const digits = factor === 1 ? 2 : 0
-  const [median, low, high] = [value.median, value.low, value.high].map((part) => figure(part * factor, digits))
-  return `${median} (${low}–${high})`
+  const part = (name: keyof Estimate): string => figure(value[name] * factor, digits)
+  return `${part('median')} (${part('low')}–${part('high')})`
 }

@@ -35,11 +35,12 @@ class Callers {
       return this.#run(order.callers, () => performance.now() < end)
     }
     if (order.kind === 'warm-up') {
-      const [end, cpuEnd, last] = [performance.now() + order.ms, cpuNow() + order.cpuMs, this.#next + order.calls]
-      return this.#run(
-        order.callers,
-        () => this.#next < last && performance.now() < end && cpuNow() < cpuEnd,
-      )
+      const [end, cpuEnd, last] = [
+        performance.now() + order.ms,
+        cpuNow() + order.cpuMs,
+        this.#next + order.calls,
+      ]
+      return this.#run(order.callers, () => this.#next < last && performance.now() < end && cpuNow() < cpuEnd)
     }
     const held = this.#session.heldMs ?? (() => 0)
     const [bytesBefore, heldBefore] = [await memoryInUse(), held()]
@@ -77,7 +78,8 @@ await answerQuestions<Order, Round, Ready>(async () => {
   const args = JSON.parse(process.argv[2] ?? '{}') as ContenderArguments
   const contender = CONTENDERS.find(({ name }) => name === args.contender)
   const work = WORKS.find(({ name }) => name === args.work)
-  if (contender === undefined || work === undefined) throw new Error('bug: no such contender, or no such work.')
+  if (contender === undefined || work === undefined)
+    throw new Error('bug: no such contender, or no such work.')
   const watch = startStopwatch()
   const session = await contender.connect(args.target, work, randomUUID)
   await session.call(0)

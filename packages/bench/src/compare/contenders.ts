@@ -1,6 +1,7 @@
 /** Who is measured. Adding a contender is adding an entry here. */
 import { createHash } from 'node:crypto'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import type { PrismaPg } from '@prisma/adapter-pg'
 import type { Pool } from 'pg'
 import type { RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { connectNull } from './null-adapter.js'
@@ -56,13 +57,13 @@ function throughPrisma(name: string, title: string, open: (target: Target) => Pr
   }
 }
 
-type AdapterPgOptions = ConstructorParameters<typeof import('@prisma/adapter-pg').PrismaPg>[1]
+type AdapterPgOptions = ConstructorParameters<typeof PrismaPg>[1]
 
 function adapterPg(name: string, title: string, options: AdapterPgOptions = {}): Contender {
   return throughPrisma(name, title, async ({ url, poolSize }) => {
-    const [{ PrismaPg }, { Pool }] = await Promise.all([import('@prisma/adapter-pg'), import('pg')])
+    const [official, { Pool }] = await Promise.all([import('@prisma/adapter-pg'), import('pg')])
     const pool = new Pool({ connectionString: url, max: poolSize })
-    const factory = new PrismaPg(pool, { ...options, disposeExternalPool: true })
+    const factory = new official.PrismaPg(pool, { ...options, disposeExternalPool: true })
     return { factory, heldMs: watchHolding(pool) }
   })
 }
@@ -100,7 +101,9 @@ const nameOf = ({ sql }: { readonly sql: string }): string => createHash('md5').
 
 export const CONTENDERS: readonly Contender[] = [
   adapterPg(BASELINE, '@prisma/adapter-pg'),
-  adapterPg('adapter-pg-named', '@prisma/adapter-pg, statementNameGenerator', { statementNameGenerator: nameOf }),
+  adapterPg('adapter-pg-named', '@prisma/adapter-pg, statementNameGenerator', {
+    statementNameGenerator: nameOf,
+  }),
   ours('ours', 'prisma-pg-real-pool'),
   { name: NULL, title: 'answers from memory', isLearner: true, connect: connectNull },
   { name: 'pg', title: 'pg alone, prepared statements', isLearner: true, connect: connectPlainPg },

@@ -37,7 +37,9 @@ export async function countWork(
       const { roundTrips } = await proxy.take()
       const many = await process.ask({ kind: 'calls', callers: CALLERS, calls })
       const isWeighed = weighedCalls > 0 && WEIGHED.includes(work.name)
-      const more = isWeighed ? await process.ask({ kind: 'calls', callers: CALLERS, calls: weighedCalls }) : undefined
+      const more = isWeighed
+        ? await process.ask({ kind: 'calls', callers: CALLERS, calls: weighedCalls })
+        : undefined
       return {
         firstCallMs,
         roundTrips: roundTrips / LONE_CALLS,

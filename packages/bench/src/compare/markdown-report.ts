@@ -22,11 +22,17 @@ export function withFigures(text: string, figures: string): string {
 
 export function renderMarkdown(comparison: Comparison): string {
   const settings = SETTINGS.filter(({ name }) => comparison.cells.some(({ setting }) => setting === name))
-  const [day] = comparison.startedAt.split('T')
+  const day = comparison.startedAt.slice(0, 'yyyy-mm-dd'.length)
   return [
-    [`Measured on ${day}:`, ...machineOf(comparison).map((line) => `- ${line}`)].join('\n').replace(':\n', ':\n\n'),
+    `Measured on ${day}:`,
+    machineOf(comparison)
+      .map((line) => `- ${line}`)
+      .join('\n'),
     '### Speed, in multiples of `adapter-pg`',
-    speedTable(comparison, settings.filter(({ isBurst }) => !isBurst).map(({ name }) => name)),
+    speedTable(
+      comparison,
+      settings.filter(({ isBurst }) => !isBurst).map(({ name }) => name),
+    ),
     '### CPU time of one call, in microseconds',
     cpuTable(comparison),
     ...burst(comparison),
@@ -68,12 +74,19 @@ function cpuTable({ cells }: Comparison): string {
         interval(ours?.belowShare, 100),
       ]
     })
-  const head = ['work, on loopback', "Prisma's own", ...names.map(code), '`ours` below Prisma, % of `adapter-pg`']
+  const head = [
+    'work, on loopback',
+    "Prisma's own",
+    ...names.map(code),
+    '`ours` below Prisma, % of `adapter-pg`',
+  ]
   return table(head, rows)
 }
 
 function burst({ cells }: Comparison): string[] {
-  const bursts = cells.filter((cell) => SETTINGS.some(({ name, isBurst }) => isBurst && name === cell.setting))
+  const bursts = cells.filter((cell) =>
+    SETTINGS.some(({ name, isBurst }) => isBurst && name === cell.setting),
+  )
   return bursts.flatMap((cell) => [
     `### ${titleOf(SETTINGS, cell.setting)}, ${titleOf(WORKS, cell.work)}`,
     table(
@@ -92,7 +105,15 @@ function burst({ cells }: Comparison): string[] {
 
 function countTable({ counts }: Comparison): string {
   return table(
-    ['work', 'contender', 'round trips', 'backends opened', 'connection held', 'grown in 10,000 calls', 'first call'],
+    [
+      'work',
+      'contender',
+      'round trips',
+      'backends opened',
+      'connection held',
+      'grown in 10,000 calls',
+      'first call',
+    ],
     counts.map(({ work, contender, roundTrips, backends, calls, heldMs, grownBytes, firstCallMs }) => [
       titleOf(WORKS, work),
       code(contender),
@@ -120,8 +141,8 @@ function code(name: string): string {
 function interval(value: Estimate | undefined, factor: number): string {
   if (value === undefined) return ''
   const digits = factor === 1 ? 2 : 0
-  const [median, low, high] = [value.median, value.low, value.high].map((part) => figure(part * factor, digits))
-  return `**${median}** (${low} to ${high})`
+  const part = (name: keyof Estimate): string => figure(value[name] * factor, digits)
+  return `**${part('median')}** (${part('low')} to ${part('high')})`
 }
 
 /** Padded as prettier does it, which checks the documentation, too. */

@@ -105,7 +105,11 @@ function answerOf<T>(process: ChildProcess): Promise<T> {
 
 /** The other side: answers each question, and ends when nobody asks any more. */
 export async function answerQuestions<Question, Answer, Ready>(
-  start: () => Promise<{ ready: Ready; answer: (question: Question) => Promise<Answer>; stop: () => Promise<void> }>,
+  start: () => Promise<{
+    ready: Ready
+    answer: (question: Question) => Promise<Answer>
+    stop: () => Promise<void>
+  }>,
 ): Promise<void> {
   const reply = async <T>(work: () => Promise<T>): Promise<void> => {
     const said: Reply<T> = await work().then(

@@ -22,9 +22,36 @@ export interface Effort {
 }
 
 export const EFFORTS = {
-  quick: { launches: 1, rounds: 2, roundMs: 1, warmUpCalls: 0, warmUpMs: 0, learnedCalls: 20, countedCalls: 32, weighedCalls: 0 },
-  normal: { launches: 1, rounds: 15, roundMs: 120, warmUpCalls: 6_000, warmUpMs: 2_500, learnedCalls: 500, countedCalls: 500, weighedCalls: 10_000 },
-  full: { launches: 3, rounds: 10, roundMs: 200, warmUpCalls: 10_000, warmUpMs: 5_000, learnedCalls: 500, countedCalls: 2_000, weighedCalls: 10_000 },
+  quick: {
+    launches: 1,
+    rounds: 2,
+    roundMs: 1,
+    warmUpCalls: 0,
+    warmUpMs: 0,
+    learnedCalls: 20,
+    countedCalls: 32,
+    weighedCalls: 0,
+  },
+  normal: {
+    launches: 1,
+    rounds: 15,
+    roundMs: 120,
+    warmUpCalls: 6_000,
+    warmUpMs: 2_500,
+    learnedCalls: 500,
+    countedCalls: 500,
+    weighedCalls: 10_000,
+  },
+  full: {
+    launches: 3,
+    rounds: 10,
+    roundMs: 200,
+    warmUpCalls: 10_000,
+    warmUpMs: 5_000,
+    learnedCalls: 500,
+    countedCalls: 2_000,
+    weighedCalls: 10_000,
+  },
 } as const satisfies Record<string, Effort>
 
 export type EffortName = keyof typeof EFFORTS
@@ -75,7 +102,9 @@ export function plan(effortName: EffortName, choice: Choice, changes: Partial<Ef
     works.filter((work) => isCross || isUsual(work, setting)).map((work) => ({ work, setting })),
   )
   if (cells.length === 0) {
-    throw new Error('these works are not usually measured in these settings: name both to measure them there.')
+    throw new Error(
+      'these works are not usually measured in these settings: name both to measure them there.',
+    )
   }
   return {
     effort: { ...EFFORTS[effortName], ...changes },

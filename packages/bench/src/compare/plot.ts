@@ -33,7 +33,11 @@ export function renderPlot(comparison: Comparison): string {
   chart.setOption({
     animation: false,
     backgroundColor: '#ffffff',
-    title: { text: `times as fast as ${BASELINE}`, subtext: '95 % confidence intervals of the medians', left: 'center' },
+    title: {
+      text: `times as fast as ${BASELINE}`,
+      subtext: '95 % confidence intervals of the medians',
+      left: 'center',
+    },
     legend: { bottom: 0, data: [...SHOWN] },
     grid: { left: 20, right: 40, top: 70, bottom: 40, containLabel: true },
     xAxis: { type: 'value', min: 0 },
@@ -48,7 +52,11 @@ export function renderPlot(comparison: Comparison): string {
         name,
         barGap: '10%',
         data: speeds[index]?.map((speed) => speed?.median ?? '-') ?? [],
-        label: { show: true, position: 'insideLeft', formatter: ({ value }: { value: unknown }) => twoDigits(value) },
+        label: {
+          show: true,
+          position: 'insideLeft',
+          formatter: ({ value }: { value: unknown }) => twoDigits(value),
+        },
       },
       {
         type: 'custom',

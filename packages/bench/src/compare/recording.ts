@@ -10,13 +10,16 @@ import type { Target } from './contenders.js'
 import type { Unique, Work } from './works.js'
 
 export type Answer =
-  | { readonly rows: SqlResultSet }
-  | { readonly affected: number }
-  | { readonly error: unknown }
+  { readonly rows: SqlResultSet } | { readonly affected: number } | { readonly error: unknown }
 
 export type Step =
   | { readonly kind: 'begin'; readonly isolationLevel: string | undefined }
-  | { readonly kind: 'statement'; readonly sql: string; readonly args: readonly unknown[]; readonly answer: Answer }
+  | {
+      readonly kind: 'statement'
+      readonly sql: string
+      readonly args: readonly unknown[]
+      readonly answer: Answer
+    }
   | { readonly kind: 'end' }
 
 /** One call of a work: what it asked for, in order, and the unique texts that it was given. */
@@ -88,7 +91,11 @@ function recordAdapter(adapter: SqlDriverAdapter, note: Note): SqlDriverAdapter 
 
 function recordQueries(queryable: SqlQueryable, note: Note): SqlQueryable {
   const { provider, adapterName } = queryable
-  const noted = async <T>({ sql, args }: SqlQuery, result: Promise<T>, answer: (value: T) => Answer): Promise<T> => {
+  const noted = async <T>(
+    { sql, args }: SqlQuery,
+    result: Promise<T>,
+    answer: (value: T) => Answer,
+  ): Promise<T> => {
     const given = [...args]
     try {
       const value = await result

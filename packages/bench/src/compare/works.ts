@@ -48,10 +48,14 @@ const item = (index: number): number => 1 + (index % ITEMS)
 const page = (index: number, rows: number): number => 1 + ((index * rows) % (ITEMS - rows))
 
 function findMany(rows: number, columns: 4 | 20): Work {
-  return work(`findMany${rows}x${columns}`, `findMany, ${rows} rows × ${columns} columns`, (prisma, index) => {
-    const query = { where: { id: { gte: page(index, rows) } }, orderBy: { id: 'asc' }, take: rows } as const
-    return columns === 4 ? prisma.item.findMany(query) : prisma.document.findMany(query)
-  })
+  return work(
+    `findMany${rows}x${columns}`,
+    `findMany, ${rows} rows × ${columns} columns`,
+    (prisma, index) => {
+      const query = { where: { id: { gte: page(index, rows) } }, orderBy: { id: 'asc' }, take: rows } as const
+      return columns === 4 ? prisma.item.findMany(query) : prisma.document.findMany(query)
+    },
+  )
 }
 
 /** A transaction that reads and changes as many rows as it has pairs of statements. */

@@ -2,6 +2,7 @@
 import { init, use } from 'echarts/core'
 import { BarChart, CustomChart, type CustomSeriesOption } from 'echarts/charts'
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components'
+import { LegacyGridContainLabel } from 'echarts/features'
 import { SVGRenderer } from 'echarts/renderers'
 import { titleOf } from './console-report.js'
 import { BASELINE, CONTENDERS } from './contenders.js'
@@ -10,7 +11,15 @@ import { SETTINGS } from './settings.js'
 import { summarize } from './summary.js'
 import { WORKS } from './works.js'
 
-use([BarChart, CustomChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer])
+use([
+  BarChart,
+  CustomChart,
+  GridComponent,
+  LegendComponent,
+  TitleComponent,
+  LegacyGridContainLabel,
+  SVGRenderer,
+])
 
 const WIDTH = 1_000
 const ROW_HEIGHT = 16

@@ -20,23 +20,28 @@ export interface CancelWire extends EventEmitter {
 }
 
 /**
- * Resolves when the server has taken note: only then can nothing that is sent later be hit. Never rejects;
- * whether the statement did end is for the caller to see.
+ * Resolves to whether nothing of the request is on its way any more, because the server has taken note or none was
+ * sent: else it may hit what the connection runs next, whoever sends that. Never rejects; whether the statement did
+ * end is for the caller to see.
  */
-export function requestCancel(wire: CancelWire, client: Client, clock: Clock): Promise<void> {
+export function requestCancel(wire: CancelWire, client: Client, clock: Clock): Promise<boolean> {
   const { processId, secretKey } = backendKeyOf(client)
   const { host, port, ssl } = client
   return new Promise((resolve) => {
-    const end = (): void => {
+    let isSent = false
+    const end = (isOver: boolean): void => {
       timer.cancel()
       wire.stream.destroy()
-      resolve()
+      resolve(isOver)
     }
-    const timer = clock.setTimer(CANCEL_MS, end, { keepAlive: true })
-    wire.on('error', end)
+    const timer = clock.setTimer(CANCEL_MS, () => end(!isSent), { keepAlive: true })
+    wire.on('error', () => end(!isSent))
     // The server answers by closing the connection.
-    wire.once('end', end)
-    wire.once(ssl ? 'sslconnect' : 'connect', () => wire.cancel(processId, secretKey))
+    wire.once('end', () => end(true))
+    wire.once(ssl ? 'sslconnect' : 'connect', () => {
+      isSent = true
+      wire.cancel(processId, secretKey)
+    })
     if (ssl) wire.once('connect', () => wire.requestSsl())
     if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}`)
     else wire.connect(port, host)

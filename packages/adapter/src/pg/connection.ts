@@ -38,8 +38,8 @@ const CLOSE_MS = 1_000
 /** How long a statement may take, and what ends one that takes longer. */
 export interface StatementLimit {
   readonly ms: number
-  /** Asks the server to end what the connection is running; resolves when it has taken note. */
-  readonly cancel: (connection: PgConnection) => Promise<void>
+  /** Asks the server to end what the connection is running; resolves to whether nothing of that can come later. */
+  readonly cancel: (connection: PgConnection) => Promise<boolean>
 }
 
 export class PgConnection {
@@ -199,23 +199,29 @@ export class PgConnection {
         this.#isGivenUp = isUsable(this.client)
         this.#lose(error as Error)
       }
-      throw overrun?.hasPassed === true ? overrunError(overrun.ms, error) : error
+      throw overrun?.cancelled !== undefined ? overrunError(overrun.ms, error) : error
     } finally {
       overrun?.end()
+      if (overrun?.cancelled !== undefined && !this.isBroken) await this.#outlive(overrun.cancelled)
     }
+  }
+
+  /** Waits for the end of a cancel, which else may hit the next statement; the connection ends where it may still come. */
+  async #outlive(cancelled: Promise<boolean>): Promise<void> {
+    const over = cancelled.then((isOver) => (isOver ? undefined : Promise.reject(new Error('not answered'))))
+    if (!(await this.#within(SETTLE_MS, over))) this.destroy()
   }
 
   /** Ends a statement that takes too long: cancels it, and closes the connection if that does not help in time. */
   #watch(): Overrun | undefined {
     if (this.limit === undefined) return undefined
     const { ms, cancel } = this.limit
-    const overrun = { ms, hasPassed: false, end: () => timer.cancel() }
+    const overrun: Overrun = { ms, cancelled: undefined, end: () => timer.cancel() }
     let timer = this.#clock.setTimer(
       ms,
       () => {
-        overrun.hasPassed = true
         timer = this.#clock.setTimer(SETTLE_MS, () => this.destroy(), { keepAlive: true })
-        void cancel(this)
+        overrun.cancelled = cancel(this)
       },
       { keepAlive: true },
     )
@@ -357,7 +363,8 @@ const NO_COMMANDS: readonly string[] = []
 /** A deadline that is set for one statement. */
 interface Overrun {
   readonly ms: number
-  readonly hasPassed: boolean
+  /** Set when it has passed. */
+  cancelled: Promise<boolean> | undefined
   end(): void
 }
 

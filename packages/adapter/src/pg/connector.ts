@@ -155,9 +155,11 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   async restore(connection: PgConnection): Promise<void> {
-    if (connection.isBusy) await this.cancel(connection)
     this.#warnOfTransaction(connection)
     try {
+      if (connection.isBusy && !(await this.cancel(connection))) {
+        throw new Error('the cancel may come late, and hit the next borrower')
+      }
       await connection.endWork()
     } catch (error) {
       // It has been cancelled in vain; `close` need not try again, and wait for that.
@@ -195,7 +197,7 @@ export class PgConnector implements Connector<PgConnection> {
     )
   }
 
-  protected cancel(connection: PgConnection): Promise<void> {
+  protected cancel(connection: PgConnection): Promise<boolean> {
     const { client } = connection
     const wire = new pg.Connection({ ssl: client.ssl }) as unknown as CancelWire
     return requestCancel(wire, client, this.#clock)

@@ -196,6 +196,35 @@ describe('nobody sees', () => {
     expect(await shape(prisma)).toEqual([{ a: 1 }])
   })
 
+  test('that its parameters have other types', async () => {
+    const prisma = open()
+    const set = (value: string) => prisma.$executeRawUnsafe('UPDATE shape SET a = $1', value)
+    const find = (value: string) => prisma.$queryRawUnsafe('SELECT 1 AS n FROM shape WHERE a = $1', value)
+    for (let index = 0; index < 3; index++) expect([await set('1'), await find('1')]).toEqual([1, [{ n: 1 }]])
+    await world.database.query('ALTER TABLE shape ALTER COLUMN a TYPE bigint')
+    expect(await set('3000000000')).toBe(1)
+    await world.database.query('ALTER TABLE shape ALTER COLUMN a TYPE text')
+    expect(
+      await prisma.$transaction((tx) => tx.$queryRawUnsafe('SELECT 1 AS n FROM shape WHERE a = $1', '?')),
+    ).toEqual([])
+    expect(await set('?')).toBe(1)
+    expect(await find('?')).toEqual([{ n: 1 }])
+    await world.database.query(
+      `CREATE TYPE mood AS ENUM ('a'); ALTER TABLE shape ALTER COLUMN a TYPE mood USING 'a'`,
+    )
+    for (let index = 0; index < 3; index++) expect(await set('a')).toBe(1)
+    await world.database.query(`ALTER TABLE shape ALTER COLUMN a TYPE text; DROP TYPE mood`)
+    expect(await set('b')).toBe(1)
+  })
+
+  test('that another statement was given its name', async () => {
+    const prisma = open({ statementNameGenerator: () => 'the same' })
+    for (let index = 0; index < 3; index++) {
+      expect(await prisma.$queryRaw`SELECT 1 AS a`).toEqual([{ a: 1 }])
+      expect(await prisma.$queryRaw`SELECT 2 AS b`).toEqual([{ b: 2 }])
+    }
+  })
+
   test('that a statement could not be prepared at first', async () => {
     const prisma = open()
     const later = () => prisma.$queryRawUnsafe('SELECT * FROM later')
@@ -214,4 +243,15 @@ describe('nobody sees', () => {
       expect((await errorOf(divide(0))).message).toContain('22012')
     }
   })
+})
+
+test('a statement that ran, and failed with the code of one that is not prepared, does not run again', async () => {
+  const prisma = open()
+  await world.database.query(`
+    CREATE PROCEDURE half() LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO "Log" ("text") VALUES ('once'); COMMIT; EXECUTE 'EXECUTE missing'; END $$`)
+  for (let count = 1; count <= 3; count++) {
+    expect((await errorOf(prisma.$executeRaw`CALL half()`)).message).toContain('26000')
+    expect(await prisma.log.count()).toBe(count)
+  }
 })

@@ -21,7 +21,15 @@ import {
 } from './client-state.js'
 import type { PreparedStatements } from './prepared-statements.js'
 import { type Columns, Script, Statement, type StatementConfig, type StatementResult } from './statement.js'
-import { isFatal, neverSent, noteUnprocessed, overrunError, wasStale } from './statement-errors.js'
+import {
+  isFatal,
+  neverSent,
+  noteBefore,
+  noteRefused,
+  noteUnprocessed,
+  overrunError,
+  wasStale,
+} from './statement-errors.js'
 import {
   beginsTransaction,
   changesSession,
@@ -180,6 +188,8 @@ export class PgConnection {
     } catch (error) {
       this.#hasBegun = statement?.hasBegun === true
       if (isFatal(error) && !this.#hasBegun) noteUnprocessed(error)
+      if (statement?.failedBefore === true) noteBefore(error)
+      if (statement?.wasRefused === true) noteRefused(error)
       const unusable = wasStale(error) ? prepared : statement?.unparsed
       if (unusable !== undefined) statements?.forget(unusable)
       throw error

@@ -15,6 +15,7 @@ const MOST_REMEMBERED = 4_096
 /** A statement that a session has prepared, or is about to. */
 export interface Prepared {
   readonly name: string
+  readonly text: string
   /** Whether the server has been sent the text. */
   isSent: boolean
   /** What it returns, once the server has said so. */
@@ -67,8 +68,13 @@ export class PreparedStatements {
     const name = givenName ?? this.#names.nameOf(text)
     if (name === undefined) return undefined
     let prepared = this.#byName.get(name)
+    // Names that are given from outside may be those of other texts.
+    if (prepared !== undefined && prepared.text !== text) {
+      this.forget(prepared)
+      prepared = undefined
+    }
     if (prepared === undefined) {
-      prepared = { name, isSent: false, columns: undefined }
+      prepared = { name, text, isSent: false, columns: undefined }
       this.#byName.set(name, prepared)
     }
     return prepared

@@ -3,19 +3,28 @@
 /** See `wasNeverProcessed`. */
 const unprocessed = new WeakSet<Error>()
 
-const INVALID_STATEMENT_NAME = '26000'
-const FEATURE_NOT_SUPPORTED = '0A000'
+/** See `wasStale`. */
+const stale = new WeakSet<Error>()
 
 /**
- * Whether a statement did not run because what the session had prepared for it is not there any more, or returns
- * something else since a table was altered. Told by the routine: of the server's text there are translations, and
- * its code has many other meanings.
+ * With these the server refuses what the session has prepared: it is not there any more (26000), returns something
+ * else since a table was altered (0A000), or its parameters have the types of a time before that (22, 42, XX000). Not
+ * with those of a conflict, a lock, a limit or a cancel, which another attempt would only make last longer.
+ */
+const REFUSES_PREPARED = /^(26000|0A000|XX000|22...|42...)$/
+
+/**
+ * Whether a statement did not run because the session could not use, or had no more, what was prepared for it. It may
+ * be that it fails in the same way when it is prepared anew.
  */
 export function wasStale(error: unknown): boolean {
-  const { code, routine } = error as { code?: unknown; routine?: unknown }
-  return (
-    code === INVALID_STATEMENT_NAME || (code === FEATURE_NOT_SUPPORTED && routine === 'RevalidateCachedQuery')
-  )
+  return error instanceof Error && stale.has(error)
+}
+
+/** For the error by which the server refused to begin with a statement that was prepared before. */
+export function noteRefused(error: unknown): void {
+  const { code } = error as { code?: unknown }
+  if (error instanceof Error && typeof code === 'string' && REFUSES_PREPARED.test(code)) stale.add(error)
 }
 
 /**
@@ -41,9 +50,38 @@ export function wasGivenUp(error: unknown): boolean {
   return message === 'Query read timeout' || (cause !== undefined && wasGivenUp(cause))
 }
 
+/** See `wasBefore`. */
+const before = new WeakSet<Error>()
+
+/** Whether what failed was a command before the statement, not the statement. */
+export function wasBefore(error: unknown): boolean {
+  return error instanceof Error && before.has(error)
+}
+
+/** For the error by which a command before a statement failed. */
+export function noteBefore(error: unknown): void {
+  if (error instanceof Error) before.add(error)
+}
+
+/** See `hasOverrun`. */
+const overruns = new WeakSet<Error>()
+
+/** Whether a statement took all the time that it had, by `queryTimeout` or `query_timeout`. */
+export function hasOverrun(error: unknown): boolean {
+  return wasGivenUp(error) || (error instanceof Error && overruns.has(error))
+}
+
 export function overrunError(limitMs: number, cause: unknown): Error {
   const message = `the statement took longer than queryTimeout (${limitMs} ms), and was cancelled`
-  return Object.assign(new Error(message, { cause }), { code: 'ETIMEDOUT' })
+  const error = Object.assign(new Error(message, { cause }), { code: 'ETIMEDOUT' })
+  overruns.add(error)
+  return error
+}
+
+/** Whether the server has answered with the error, or with that behind it: then it is done with the statement. */
+export function isAnswer(error: unknown): boolean {
+  const { severity, cause } = (error ?? {}) as { severity?: unknown; cause?: unknown }
+  return typeof severity === 'string' || (cause !== undefined && isAnswer(cause))
 }
 
 /** For a statement on a connection that is lost: what had happened to it, and that the statement did not run. */

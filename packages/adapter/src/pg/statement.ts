@@ -115,6 +115,7 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
   /** How many of the commands before it the server has yet to answer. */
   #unanswered: number
   #parsesAnswered = 0
+  #bindsAnswered = 0
   #hasBegun = false
   #columns: C | undefined
   readonly #rows: unknown[][] = []
@@ -157,9 +158,14 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     return this.#isParsed && this.#parsesAnswered <= this.#before.length ? this.#prepared : undefined
   }
 
-  /** The prepared statement that it relied on the server to have. */
-  get reliedOn(): Prepared | undefined {
-    return this.#isParsed ? undefined : this.#prepared
+  /** After an error: whether that is about one of the commands before it. */
+  get failedBefore(): boolean {
+    return this.#unanswered > 0
+  }
+
+  /** After an error: whether that is about what it relied on the server to have, so that it has not run. */
+  get wasRefused(): boolean {
+    return !this.#isParsed && this.#unanswered === 0 && this.#bindsAnswered === this.#before.length
   }
 
   protected packet(): Packet {
@@ -181,6 +187,7 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
 
   noteBound(): void {
     this.#hasBegun = true
+    this.#bindsAnswered++
   }
 
   protected result(): StatementResult<C> {

@@ -1,10 +1,19 @@
 // `queryTimeout`: a statement has an end, whether or not the server agrees.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { isOutcomeUnknown } from 'prisma-pg-real-pool'
+import { isOutcomeUnknown, isSilentRollback } from 'prisma-pg-real-pool'
 import { BACKEND, type OtherOptions, testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
-import { createWorld, errorOf, expectAtRest, knownErrorOf, pidOf, statesOf, type World } from './support.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  knownErrorOf,
+  pidOf,
+  statesOf,
+  warmUp,
+  type World,
+} from './support.js'
 
 let world: World
 let proxy: Proxy
@@ -89,6 +98,52 @@ test('a write that query_timeout gave up, and the server did not, says that its 
   expect(isOutcomeUnknown(error)).toBe(true)
   expect(await world.database.query(`SELECT FROM "Log" WHERE "text" = 'written'`)).toHaveLength(1)
   await prisma.$disconnect()
+})
+
+test('a COMMIT that takes longer, and is cancelled, has saved nothing, and its outcome is known', async () => {
+  await world.database.query(`
+    CREATE FUNCTION slower() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER slower AFTER INSERT ON "Tag" DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION slower()`)
+  const { prisma } = await open()
+  const create = (name: string) => prisma.tag.create({ data: { name } })
+  for (const work of [
+    () => prisma.$transaction((tx) => tx.tag.create({ data: { name: 'a' } })),
+    () => prisma.$transaction([create('a'), create('b')]),
+  ]) {
+    const error = await errorOf(work())
+    expect(error).toMatchObject({ code: 'P1008' })
+    expect(error.message).toContain('queryTimeout (300 ms)')
+    expect(isOutcomeUnknown(error)).toBe(false)
+  }
+  expect(await prisma.tag.count()).toBe(0)
+})
+
+test('the first statement of a transaction has no more time than others: it does not begin anew', async () => {
+  const { prisma, adapter } = world.open(
+    { minSize: 2, maxSize: 2 },
+    { queryTimeout: '300ms', connectionString: proxy.urlOf(world.database.url) },
+  )
+  await warmUp(prisma, 2)
+  const before = adapter.pool.getStats().requestsNum
+  proxy.forget()
+  const error = await errorOf(prisma.$transaction((tx) => tx.user.count(), { timeout: 20_000 }))
+  expect(error).toMatchObject({ code: 'P1008' })
+  expect(adapter.pool.getStats().requestsNum).toBe(before + 1)
+})
+
+test('a statement that query_timeout gave up, and the server did not, is not saved by those around it', async () => {
+  const { prisma } = await open({ queryTimeout: 0, query_timeout: 100 })
+  const error = await errorOf(
+    prisma.$transaction(async (tx) => {
+      await tx.user.create({ data: { email: 'undone@x' } })
+      await errorOf(tx.$executeRaw`INSERT INTO "User" ("email") SELECT 'given up' FROM pg_sleep(0.3)`)
+    }),
+  )
+  expect(isSilentRollback(error)).toBe(true)
+  expect(error.message).toContain('given up')
+  expect(await world.database.query('SELECT FROM "User"')).toEqual([])
 })
 
 test('a statement that takes less is left alone, and no timer of it stays', async () => {

@@ -50,6 +50,8 @@ function log(client: Prisma.TransactionClient, text: string) {
 describe.each([
   ['COMMIT', ['before']],
   ['ROLLBACK', []],
+  ['COMMIT AND CHAIN', ['before']],
+  ['ROLLBACK AND CHAIN', []],
 ])('a raw %s in the middle', (end, saved) => {
   test('does not let what comes behind it be saved by itself', async () => {
     const error = await errorOf(

@@ -56,6 +56,16 @@ describe('before the statements of a transaction goes', () => {
 })
 
 describe('with autosave', () => {
+  test('goes back to none of a statement that succeeded, because a command before the next one failed', () => {
+    const preamble = new Preamble(['BEGIN'], true)
+    preamble.beforeStatement()
+    preamble.succeeded()
+    expect(preamble.beforeStatement()).toEqual([END, SAVE])
+    expect(preamble.failed(true)).toBe(false)
+    expect(preamble.beforeStatement()).toEqual([SAVE])
+    expect(preamble.beforeCommit()).toEqual([])
+  })
+
   test('a savepoint before each statement, which ends with the next', () => {
     const preamble = new Preamble(['BEGIN'], true)
     expect(preamble.beforeStatement()).toEqual(['BEGIN', SAVE])
@@ -68,10 +78,10 @@ describe('with autosave', () => {
   test('a statement that failed is undone with the next one, or with COMMIT', () => {
     const preamble = new Preamble(['BEGIN'], true)
     preamble.beforeStatement()
-    expect(preamble.failed()).toBe(true)
+    expect(preamble.failed(false)).toBe(true)
     // The savepoint outlives that, and serves once more.
     expect(preamble.beforeStatement()).toEqual([UNDO])
-    preamble.failed()
+    preamble.failed(false)
     expect(preamble.beforeCommit()).toEqual([UNDO])
     expect(preamble.beforeStatement()).toEqual([UNDO])
     preamble.succeeded()
@@ -84,7 +94,7 @@ describe('with autosave', () => {
     preamble.succeeded()
     preamble.savepoint('a')
     expect(preamble.beforeStatement()).toEqual([END, 'SAVEPOINT "a"', SAVE])
-    preamble.failed()
+    preamble.failed(false)
     preamble.release('a')
     expect(preamble.beforeStatement()).toEqual([UNDO, END, 'RELEASE SAVEPOINT "a"', SAVE])
   })
@@ -93,7 +103,7 @@ describe('with autosave', () => {
     const preamble = new Preamble(['BEGIN'], true)
     preamble.savepoint('a')
     preamble.beforeStatement()
-    preamble.failed()
+    preamble.failed(false)
     expect(preamble.beforeCommand()).toEqual([])
     preamble.succeeded()
     expect(preamble.beforeStatement()).toEqual([SAVE])
@@ -104,13 +114,13 @@ describe('with autosave', () => {
     preamble.beforeStatement()
     preamble.succeeded()
     preamble.beforeCommand()
-    expect(preamble.failed()).toBe(false)
+    expect(preamble.failed(false)).toBe(false)
     expect(preamble.beforeCommit()).toEqual([])
   })
 
   test('a failure before anything was sent undoes nothing', () => {
     const preamble = new Preamble(['BEGIN'], true)
-    expect(preamble.failed()).toBe(false)
+    expect(preamble.failed(false)).toBe(false)
     expect(preamble.beforeStatement()).toEqual(['BEGIN', SAVE])
   })
 })

@@ -75,10 +75,16 @@ export class Preamble {
     if (this.#isSaving) this.#saved = 'success'
   }
 
-  /** What was sent last failed, or could not be sent; returns whether an autosave undoes that. */
-  failed(): boolean {
-    if (this.#isSaving) this.#saved = 'failure'
-    return this.#isSaving
+  /**
+   * What was sent last failed, or could not be sent; returns whether an autosave undoes that.
+   *
+   * @param inPreamble - It was one of the commands before it. Then the autosave that is there, if there is one, is that
+   * of a statement before, which succeeded: to go back to it would undo that one behind its caller's back.
+   */
+  failed(inPreamble: boolean): boolean {
+    if (!this.#isSaving) return false
+    this.#saved = inPreamble ? 'nothing' : 'failure'
+    return !inPreamble
   }
 
   savepoint(name: string): void {

@@ -9,7 +9,7 @@ import { toDriverAdapterError } from '../convert/errors.js'
 import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
-import { wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
+import { hasOverrun, isAnswer, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import type { AdapterSettings } from '../options.js'
 import type { Lease } from '../pool/lease.js'
@@ -39,6 +39,9 @@ export async function startTransaction(
   const lease = acquire === 'start' ? await lender.acquire() : undefined
   return new RealPoolTransaction(lender, settings, preamble, lease)
 }
+
+/** Ends the transaction, although the session is in one again. */
+const CHAINS = /^\s*(?:commit|end|rollback|abort)\b.*\band\s+chain\b/is
 
 /** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */
 async function command(
@@ -209,6 +212,8 @@ class RealPoolTransaction implements Transaction {
     try {
       this.#lease ??= await this.#acquire()
       const isFirst = !this.#preamble.hasBegun
+      // What failed before had no connection.
+      if (isFirst) this.#failure = undefined
       const before = takeBefore()
       const result = isFirst
         ? await this.#sendFirst(text, before, send)
@@ -219,7 +224,7 @@ class RealPoolTransaction implements Transaction {
       if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back while it ran; it was cancelled')
       if (!(error instanceof Error)) throw error
       if (this.#failure !== undefined) throw withReason(error, this.#failure)
-      if (!this.#preamble.failed()) this.#failure = { text, error }
+      if (!this.#preamble.failed(wasBefore(error))) this.#failure = { text, error }
       throw error
     }
   }
@@ -241,7 +246,7 @@ class RealPoolTransaction implements Transaction {
           await command(lease.connection, 'ROLLBACK')
           continue
         }
-        if (!isBroken || hasBegun) throw error
+        if (!isBroken || hasBegun || hasOverrun(error)) throw error
         this.#lease = undefined
         void lease.release()
         this.#lease = await this.#acquire().catch((failure: Error) => {
@@ -259,7 +264,7 @@ class RealPoolTransaction implements Transaction {
     const isOver = () => !this.#hasRolledBack && !connection.isBroken && !connection.isInTransaction
     try {
       const result = await send(connection, before)
-      if (isOver()) this.#endedBy = endedByHand(text)
+      if (isOver() || CHAINS.test(text)) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
       if (isOver() && before.length > 0) this.#notBegun(error as Error)
@@ -288,6 +293,8 @@ async function commit(
   before: readonly string[],
   failure: Failure | undefined,
 ): Promise<void> {
+  // The wait for a statement was given up, or its answer could not be read: its caller was told that it had failed.
+  if (failure !== undefined && !connection.isBroken && !connection.hasFailed) throw nothingSaved(failure)
   let tag: string
   try {
     tag = await command(connection, 'COMMIT', before)
@@ -300,8 +307,4 @@ async function commit(
   }
   if (tag === 'COMMIT') return
   throw nothingSaved(failure)
-}
-
-function isAnswer(error: unknown): boolean {
-  return typeof (error as { severity?: unknown } | null)?.severity === 'string'
 }

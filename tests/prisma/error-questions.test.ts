@@ -149,6 +149,24 @@ describe('questions about an error', () => {
     expect(JSON.stringify(error)).toContain('P1017')
   })
 
+  test('a connection lost in a COMMIT by hand, where nobody knows, and nothing is run again', async () => {
+    let runs = 0
+    const work = errorOf(
+      retryTransaction(
+        prisma,
+        async (tx) => {
+          runs++
+          await tx.log.create({ data: { text: 'slow' } })
+          await tx.$executeRaw`COMMIT`.catch(() => {})
+        },
+        PATIENT,
+      ),
+    )
+    await terminate(`wait_event = 'PgSleep'`)
+    expectAnswers(await work, { unknown: true })
+    expect(runs).toBe(1)
+  })
+
   test('a connection lost in a write of its own, where nobody knows, and in a read', async () => {
     const write = errorOf(prisma.log.create({ data: { text: 'slow' } }))
     await terminate(`wait_event = 'PgSleep'`)

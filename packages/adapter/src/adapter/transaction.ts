@@ -40,6 +40,8 @@ export async function startTransaction(
   return new RealPoolTransaction(lender, settings, preamble, lease)
 }
 
+/** A COMMIT of the user's own. */
+const COMMITS = /^\s*(?:commit|end)\b/i
 /** Ends the transaction, although the session is in one again. */
 const CHAINS = /^\s*(?:commit|end|rollback|abort)\b.*\band\s+chain\b/is
 
@@ -267,6 +269,10 @@ class RealPoolTransaction implements Transaction {
       if (isOver() || CHAINS.test(text)) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
+      if (connection.isBroken && !this.#hasRolledBack && COMMITS.test(text) && !wasNeverProcessed(error)) {
+        this.#endedBy = outcomeUnknown('the transaction was committed', error)
+        throw this.#endedBy
+      }
       if (isOver() && before.length > 0) this.#notBegun(error as Error)
       else if (isOver()) this.#endedBy = endedByHand(text)
       throw error

@@ -7,14 +7,38 @@ import {
   probeDatabase,
 } from '../../packages/example-app/src/index.js'
 import type { Screening } from '../../packages/example-app/src/payment.js'
-import { createTestDatabase } from '../support/database.js'
+import { createTestDatabase, type TestDatabase } from '../support/database.js'
 
 export interface ServiceOptions {
   readonly maxSize?: number
   readonly screen?: Screening
 }
 
-export async function startService({ maxSize = 5, screen = () => Promise.resolve() }: ServiceOptions = {}) {
+type Opened = ReturnType<typeof createPrisma>
+
+interface Answer {
+  readonly status: number
+  readonly body: Record<string, unknown>
+}
+
+export interface Service {
+  readonly adapter: Opened['adapter']
+  readonly prisma: Opened['prisma']
+  readonly database: TestDatabase
+  readonly ledger: Ledger
+  get(url: string): Promise<Answer>
+  post(url: string, payload: object): Promise<Answer>
+  retries(): number
+  /** A customer with money; resolves to the account's id. */
+  openAccount(deposit?: string, currency?: string): Promise<string>
+  balanceOf(id: string): Promise<string>
+  stop(): Promise<void>
+}
+
+export async function startService({
+  maxSize = 5,
+  screen = () => Promise.resolve(),
+}: ServiceOptions = {}): Promise<Service> {
   const database = await createTestDatabase()
   const { adapter, prisma } = createPrisma({
     connectionString: database.url,
@@ -42,7 +66,6 @@ export async function startService({ maxSize = 5, screen = () => Promise.resolve
     post,
     prisma,
     retries: () => retries,
-    /** A customer with money; resolves to the account's id. */
     async openAccount(deposit = '100.00', currency = 'EUR'): Promise<string> {
       const { body } = await post('/accounts', { owner: 'Ada', currency, deposit })
       return String(body.id)
@@ -58,5 +81,3 @@ export async function startService({ maxSize = 5, screen = () => Promise.resolve
     },
   }
 }
-
-export type Service = Awaited<ReturnType<typeof startService>>

@@ -37,7 +37,7 @@ export const EFFORTS = {
     rounds: 15,
     roundMs: 120,
     warmUpCalls: 6_000,
-    warmUpMs: 2_500,
+    warmUpMs: 4_000,
     learnedCalls: 500,
     countedCalls: 500,
     weighedCalls: 10_000,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { PrismaPg } from '@prisma/adapter-pg'
 import type { Pool } from 'pg'
-import type { RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import type { PoolOptions } from 'prisma-pg-real-pool'
 import { connectNull } from './null-adapter.js'
 import { connectPlainPg } from './plain-pg.js'
 import type { Unique, Work } from './works.js'
@@ -68,11 +68,11 @@ function adapterPg(name: string, title: string, options: AdapterPgOptions = {}):
   })
 }
 
-function ours(name: string, title: string, options: RealPoolAdapterOptions = {}): Contender {
+function ours(name: string, title: string, options: PoolOptions = {}): Contender {
   return throughPrisma(name, title, async ({ url, poolSize }) => {
     const { RealPoolAdapter } = await import('prisma-pg-real-pool')
-    const pool = { minSize: Math.min(2, poolSize), maxSize: poolSize, timeout: '1m' } as const
-    const factory = new RealPoolAdapter({ connectionString: url, ...options, pool })
+    const pool: PoolOptions = { minSize: Math.min(2, poolSize), maxSize: poolSize, timeout: '1m', ...options }
+    const factory = new RealPoolAdapter({ connectionString: url, pool })
     return { factory, heldMs: () => factory.pool.getStats().usageMs }
   })
 }

@@ -2,8 +2,11 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { differences, interleave, spreadOf } from '../../packages/bench/src/rounds.js'
+
+// Each is a process of its own, which a busy machine may start slowly.
+jest.setTimeout(120_000)
 
 const main = join(__dirname, '../../packages/bench/dist/main.mjs')
 

@@ -53,7 +53,7 @@ describe('the limits of the pool', () => {
   test('connectionTimeoutMillis: who waits longer is told so, with the numbers, and no client is lost', async () => {
     const pool = app.makePool()
     const held = await pool.connect()
-    pool.options.connectionTimeoutMillis = 50
+    pool.options.connectionTimeoutMillis = 500
     const { adapter, connection } = await app.share(pool)
     const error = await errorOf(valueOf(connection, PID))
     expect(error).toMatchObject({ cause: { kind: 'TooManyConnections' } })

@@ -146,17 +146,13 @@ test('a way to the server that has gone dark costs the connection, not the trans
 })
 
 test('the cancel of a statement that ends in the same moment never hits the next one', async () => {
-  const ends = new Set<string>()
   for (let round = 0; round < 20; round++) {
+    // In time or too late: it ends just when its time is over.
     await prisma
       .$transaction((tx) => tx.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.045)`, { timeout: 50 })
-      .then(
-        () => ends.add('in time'),
-        () => ends.add('too late'),
-      )
+      .catch(() => {})
     expect(await prisma.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.01)`).toEqual([{ n: 1 }])
   }
-  expect(ends.size).toBeGreaterThan(0)
 })
 
 test('$disconnect settles the transactions that wait to start, and what was told is what was saved', async () => {

@@ -1,6 +1,7 @@
 // Statements that come up again are prepared by the session, once, and whatever happens to what it has prepared, no
 // caller sees it.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { isRetryable } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import type { OtherOptions } from '../support/backends.js'
 import { createWorld, errorOf, type World } from './support.js'
@@ -158,7 +159,9 @@ describe('nobody sees', () => {
       await alter()
       await shape(tx)
     })
-    expect((await errorOf(work)).message).toContain('0A000')
+    const error = await errorOf(work)
+    expect(error.message).toContain('0A000')
+    expect(isRetryable(error)).toBe(true)
     expect(await shape(prisma)).toEqual([{ a: 1, b: null }])
     expect(await prisma.log.count()).toBe(0)
   })

@@ -4,6 +4,7 @@
  */
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { isPoolError } from '../pool/errors.js'
+import { wasStale } from '../pg/statement-errors.js'
 import { outcomeOf } from './outcome.js'
 
 /** What the error says of itself, and what the adapter said of it first. */
@@ -16,6 +17,8 @@ interface Facts {
   readonly outcome: ReturnType<typeof outcomeOf>
   /** The code of the failure behind a rollback. */
   readonly reason: string | undefined
+  /** Whether the session could not use what it had prepared: the next time it is prepared anew. */
+  readonly isStale: boolean
 }
 
 const NOTHING: Facts = {
@@ -24,6 +27,7 @@ const NOTHING: Facts = {
   kind: undefined,
   outcome: undefined,
   reason: undefined,
+  isStale: false,
 }
 
 function factsOf(error: unknown): Facts {
@@ -39,6 +43,7 @@ function factsOf(error: unknown): Facts {
     originalCode: isPoolError(error) ? error.code : cause?.originalCode,
     kind: cause?.kind,
     reason: originalError?.code,
+    isStale: wasStale(originalError),
     outcome: typeof ofAdapter === 'object' && ofAdapter !== null ? outcomeOf(ofAdapter) : undefined,
   }
 }
@@ -49,7 +54,7 @@ const LOST: ReadonlySet<string | undefined> = new Set(['ConnectionClosed', 'Data
 
 /**
  * Whether to run the transaction again that failed with this error: it was in conflict with another, in a
- * deadlock, or lost its connection, and saved nothing. Not after an unknown outcome, nor when no connection became
+ * deadlock, lost its connection, or met a table that was altered since its statement was prepared, and saved nothing. Not after an unknown outcome, nor when no connection became
  * free in time, which more attempts make worse.
  *
  * @example
@@ -65,8 +70,9 @@ const LOST: ReadonlySet<string | undefined> = new Set(['ConnectionClosed', 'Data
  * ```
  */
 export function isRetryable(error: unknown): boolean {
-  const { code, kind, originalCode, outcome, reason } = factsOf(error)
+  const { code, kind, originalCode, outcome, reason, isStale } = factsOf(error)
   if (outcome === 'unknown' || originalCode === 'POOL_CLOSED') return false
+  if (isStale) return true
   if (outcome === 'rolled back') return CONFLICTS.has(reason)
   return code === 'P2034' || CONFLICTS.has(originalCode) || LOST.has(kind)
 }

@@ -1,9 +1,10 @@
 // Sessions whose settings are not ours to choose: dates read right in whatever form they are printed, or not at all.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { isSilentRollback } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { type BackendName, BACKENDS } from '../support/backends.js'
 import { DATABASES } from '../prisma/type-cases.js'
-import { createWorld, knownErrorOf, type World } from '../prisma/support.js'
+import { createWorld, errorOf, knownErrorOf, type World } from '../prisma/support.js'
 
 let world: World
 /** As they read where DateStyle is ISO, which other tests compare with what the server says. */
@@ -130,20 +131,21 @@ describe.each(BACKENDS)('over the backend %s', (backend) => {
   })
 })
 
-test('what a transaction sets for itself costs at most the query that cannot be read, and nothing behind it', async () => {
+test('what cannot be read because of what a transaction has set costs the transaction, as any failure, and nothing behind it', async () => {
   const { prisma } = world.open({ maxSize: 1 })
   const sql = `SELECT '2024-05-06 07:08:09+00'::timestamptz AS value`
   const value = new Date('2024-05-06T07:08:09Z')
-  await prisma.$transaction(async (tx) => {
+  const transaction = prisma.$transaction(async (tx) => {
     await tx.$executeRaw`SET LOCAL TimeZone TO 'Asia/Kolkata'`
     expect(await tx.$queryRawUnsafe(sql)).toEqual([{ value }])
     await tx.$executeRaw`SET LOCAL DateStyle TO 'SQL'`
     const error = await knownErrorOf(tx.$queryRawUnsafe(sql))
     expect(error.message).toContain(`Cannot tell which timestamptz '05/06/2024 12:38:09 IST' is`)
-    await tx.log.create({ data: { text: 'kept' } })
+    await tx.log.create({ data: { text: 'undone' } })
   })
+  expect(isSilentRollback(await errorOf(transaction))).toBe(true)
   expect(await prisma.$queryRawUnsafe(sql)).toEqual([{ value }])
-  expect(await prisma.log.count()).toBe(1)
+  expect(await prisma.log.count()).toBe(0)
 })
 
 test('dates are written right whatever the session prints', async () => {

@@ -44,17 +44,24 @@ class RowReader {
   }
 
   read(chunk: Buffer): void {
-    let bytes = chunk
-    if (this.#restLength > 0) {
-      this.#rest.push(chunk)
-      this.#restLength += chunk.length
-      // A long message comes in many pieces, which are put together once.
+    let at = 0
+    // Of a chunk only what completes the message is copied: to put chunks together costs more than to read them.
+    while (this.#restLength > 0 && at < chunk.length) {
+      const end = Math.min(at + this.#needed - this.#restLength, chunk.length)
+      this.#keep(chunk.subarray(at, end))
+      at = end
       if (this.#restLength < this.#needed) return
-      bytes = Buffer.concat(this.#rest, this.#restLength)
+      const bytes = Buffer.concat(this.#rest, this.#restLength)
       this.#rest = []
       this.#restLength = 0
+      this.#readMessages(bytes)
     }
-    this.#readMessages(bytes)
+    if (at < chunk.length) this.#readMessages(at === 0 ? chunk : chunk.subarray(at))
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#rest.push(bytes)
+    this.#restLength += bytes.length
   }
 
   #readMessages(bytes: Buffer): void {
@@ -79,9 +86,6 @@ class RowReader {
       at = end
     }
     if (others < at) this.#passOn(bytes.subarray(others, at))
-    if (at < bytes.length) {
-      this.#rest.push(bytes.subarray(at))
-      this.#restLength = bytes.length - at
-    }
+    if (at < bytes.length) this.#keep(bytes.subarray(at))
   }
 }

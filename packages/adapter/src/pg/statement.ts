@@ -219,14 +219,15 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     const { parsers } = this.#columns
     // One call out of JavaScript for the short values of a short row, not one for each.
     const whole = isPlain && to - from <= SHORT_ROW ? latin1(bytes, from, to) : undefined
-    const row: unknown[] = []
+    // Of its length from the beginning: an array that grows takes room for many more.
+    const row = new Array<unknown>(bytes.readUInt16BE(from))
     try {
       let at = from + 2
-      for (let column = 0; at < to; column++) {
+      for (let column = 0; column < row.length; column++) {
         const length = bytes.readInt32BE(at)
         at += 4
         if (length < 0) {
-          row.push(null)
+          row[column] = null
           continue
         }
         const parse = parsers[column]
@@ -237,7 +238,7 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
             : isPlain
               ? latin1(bytes, at, end)
               : bytes.toString('utf8', at, end)
-        row.push(parse === undefined ? text : parse(text))
+        row[column] = parse === undefined ? text : parse(text)
         at = end
       }
       this.#rows.push(row)

@@ -7,8 +7,6 @@ process.exit(
   await run(process.execPath, [
     'node_modules/jest/bin/jest.js',
     '--config=jest.backends.config.mjs',
-    // Something that a test leaves behind keeps the process busy after the summary; which, is to be found.
-    '--forceExit',
     ...process.argv.slice(2),
   ]),
 )

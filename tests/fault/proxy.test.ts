@@ -105,6 +105,17 @@ test('fin ends both sides of every connection in good order', async () => {
   await eventually(() => expect(proxy.open).toBe(0))
 })
 
+test('cut while an end is under way leaves no socket behind', async () => {
+  const open = (): number =>
+    process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length
+  await eventually(() => expect(open()).toBe(0))
+  const peer = await openAndSay('one')
+  proxy.fin()
+  proxy.cut()
+  await eventually(() => expect([peer.end, served[0]!.end]).toEqual(['ended', 'ended']))
+  await eventually(() => expect(open()).toBe(0))
+})
+
 test('a reset by the client reaches the server as one', async () => {
   const peer = await openAndSay('one')
   peer.socket.resetAndDestroy()

@@ -2,6 +2,7 @@
 // says so, in any order against whatever else it schedules; on one connection, and in one direction, in its own.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import type fc from 'fast-check'
+import { reset } from '../support/reset.js'
 
 export class SteppedWire {
   readonly #target: { readonly host: string; readonly port: number }
@@ -32,7 +33,7 @@ export class SteppedWire {
 
   /** Every connection is gone, and what was on its way is lost. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) reset(socket)
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 // One connection through the proxy: its two directions, and how each passes on, holds back or breaks off what
 // the other side has said.
 import type { Socket } from 'node:net'
+import { reset } from './reset.js'
 
 export type Direction = 'toServer' | 'toClient'
 
@@ -55,8 +56,8 @@ export class Link {
 
   cut(): void {
     this.#stop()
-    this.#client.resetAndDestroy()
-    this.#server.resetAndDestroy()
+    reset(this.#client)
+    reset(this.#server)
   }
 
   fin(): void {

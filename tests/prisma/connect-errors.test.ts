@@ -157,7 +157,9 @@ describe('a pool that has nothing to give', () => {
   test('its timeout: P2037, with the numbers', async () => {
     const { adapter, prisma } = world.open({ maxSize: 1, timeout: '100ms', name: 'narrow' })
     const { name } = adapter.pool.getStats()
-    await prisma.user.count()
+    await adapter.pool.open()
+    // To make the connection may take longer than the timeout.
+    await adapter.pool.use(() => Promise.resolve(), { timeout: '20s' })
     const inside = gate()
     const holder = hold(prisma, inside)
     await eventually(async () => expect(await statesOf(world)).toEqual(['idle in transaction']))

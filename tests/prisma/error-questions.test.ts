@@ -6,7 +6,6 @@ import {
   isRetryable,
   isSilentRollback,
   isUniqueViolation,
-  type RealPoolAdapter,
   retryTransaction,
 } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
@@ -14,12 +13,11 @@ import { eventually } from '../support/eventually.js'
 import { createWorld, errorOf, pidOf, type World } from './support.js'
 
 let world: World
-let adapter: RealPoolAdapter
 let prisma: PrismaClient
 
 beforeAll(async () => {
   world = await createWorld()
-  ;({ adapter, prisma } = world.open({ maxSize: 4, timeout: '300ms' }))
+  ;({ prisma } = world.open({ maxSize: 4 }))
   await world.database.query(`
     CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN IF to_jsonb(NEW)::text LIKE '%"slow"%' THEN PERFORM pg_sleep(30); END IF; RETURN NULL; END $$;
@@ -177,13 +175,13 @@ describe('questions about an error', () => {
   })
 
   test('a pool that has no connection in time', async () => {
-    const leases = await Promise.all(
-      Array.from({ length: 4 }, () => adapter.pool.acquire({ timeout: '10s' })),
-    )
-    expectAnswers(await errorOf(prisma.user.count()), { timeout: true })
-    expectAnswers(await errorOf(prisma.$transaction((tx) => tx.user.count())), { timeout: true })
-    expectAnswers(await errorOf(adapter.pool.acquire()), { timeout: true })
-    for (const lease of leases) await lease.release()
+    const impatient = world.open({ maxSize: 1, timeout: '300ms' })
+    await impatient.adapter.pool.open()
+    const lease = await impatient.adapter.pool.acquire({ timeout: '20s' })
+    expectAnswers(await errorOf(impatient.prisma.user.count()), { timeout: true })
+    expectAnswers(await errorOf(impatient.prisma.$transaction((tx) => tx.user.count())), { timeout: true })
+    expectAnswers(await errorOf(impatient.adapter.pool.acquire()), { timeout: true })
+    await lease.release()
   })
 
   test('a server that cannot be reached', async () => {

@@ -55,8 +55,8 @@ test('a timeout while the first statement waits for a connection gives the place
 
 test('the failure to get a connection is told by the statement that wanted it, and nothing is saved', async () => {
   const opened = world.open({ maxSize: 1, timeout: '100ms' }, { transaction: { acquire: 'first-query' } })
-  await opened.adapter.pool.open({ wait: true })
-  const lease = await opened.adapter.pool.acquire()
+  await opened.adapter.pool.open()
+  const lease = await opened.adapter.pool.acquire({ timeout: '20s' })
   expect(await knownErrorOf(opened.prisma.$transaction((tx) => tx.user.count()))).toMatchObject({
     code: 'P2037',
   })

@@ -9,6 +9,9 @@ import { Proxy } from '../support/proxy.js'
 import { PASSPHRASE, PASSWORD, startTlsServer, type TlsServer } from '../support/tls-server.js'
 import { sleepRuns } from './support.js'
 
+/** Since PostgreSQL 17. */
+const hasDirectNegotiation = process.env.LOCAL_POSTGRES_VERSION !== '14'
+
 let server: TlsServer
 
 beforeAll(async () => {
@@ -121,7 +124,8 @@ describe('a server with TLS', () => {
     )
   })
 
-  test('direct negotiation', async () => {
+  const direct = hasDirectNegotiation ? test : test.skip
+  direct(`direct negotiation${hasDirectNegotiation ? '' : ' [skipped: needs PostgreSQL 17]'}`, async () => {
     expect(await connect(server.url('anyone', 'sslnegotiation=direct'))).toEqual(TLS)
     expect(await connect(server.url('anyone', `sslnegotiation=direct&sslmode=verify-full&${ca()}`))).toEqual(
       TLS,
@@ -367,7 +371,8 @@ describe('channel binding that cannot be had', () => {
 })
 
 test('a statement is cancelled by the same way', async () => {
-  for (const query of ['sslmode=verify-full', 'sslnegotiation=direct', 'sslmode=prefer', 'sslmode=disable']) {
+  const direct = hasDirectNegotiation ? ['sslnegotiation=direct'] : []
+  for (const query of ['sslmode=verify-full', ...direct, 'sslmode=prefer', 'sslmode=disable']) {
     await using pool = new RealPool({
       connectionString: server.url('anyone', query === 'sslmode=verify-full' ? `${query}&${ca()}` : query),
       application_name: 'subject',

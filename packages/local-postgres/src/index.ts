@@ -3,4 +3,4 @@
 // for as long as it takes to clean up.
 export { LocalPostgresError, type LocalPostgresErrorCode } from './errors.js'
 export { startLocalPostgres, type LocalPostgres } from './start.js'
-export type { LocalPostgresOptions, ShutdownMode } from './protocol.js'
+export type { LocalPostgresOptions, PostgresVersion, ShutdownMode } from './protocol.js'

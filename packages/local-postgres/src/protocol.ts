@@ -1,7 +1,12 @@
 // What the two processes say to each other over the IPC channel: types only.
 import type { LocalPostgresErrorCode } from './errors.js'
 
+/** The newest that this repository supports, and the oldest. */
+export type PostgresVersion = '18' | '14'
+
 export interface LocalPostgresOptions {
+  /** Which PostgreSQL. By default what the environment variable LOCAL_POSTGRES_VERSION says, else 18. */
+  readonly version?: PostgresVersion
   /** Where the data lives, and stays after `stop`. By default a fresh temporary folder, removed on stop. */
   readonly dataDirectory?: string
   /** Server settings, passed as `-c name=value`; they win over ours. */

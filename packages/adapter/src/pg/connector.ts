@@ -27,6 +27,8 @@ export interface ConnectorOptions extends ConnectionHooks {
   readonly queryTimeoutMs: number
   /** How many statements a connection keeps prepared. */
   readonly statementCacheSize: number
+  /** Whether a pooler stands before the server, which gives each transaction whichever session is free. */
+  readonly sharesSessions: boolean
 }
 
 /** A check or a hook has an end even where connecting has none. */
@@ -113,6 +115,7 @@ export class PgConnector implements Connector<PgConnection> {
       if (connection.isBroken || connection.isBusy) {
         throw connection.lostBy ?? new Error('the server was not ready')
       }
+      if (this.#options.sharesSessions) await connection.pinDateStyle()
       await this.#configure(connection)
     } catch (error) {
       // A server that said no may leave the socket open.

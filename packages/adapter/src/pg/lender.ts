@@ -51,12 +51,14 @@ export function makeLender(
   clock: Clock,
   onGaveUp?: () => void,
 ): Lender {
-  const { pgPool, hooks, connectTimeout, credentialsTimeout, queryTimeout, statementCacheSize } = options
+  const { pgPool, hooks, connectTimeout, credentialsTimeout, queryTimeout, statementCacheSize, pooler } =
+    options
   const limits = {
     limitMs: connectTimeout,
     credentialsTimeoutMs: credentialsTimeout,
     queryTimeoutMs: queryTimeout,
     statementCacheSize,
+    sharesSessions: pooler === 'transaction',
   }
   if (pgPool !== undefined) {
     const connector = new PgPoolConnector(pgPool, config, limits, clock)

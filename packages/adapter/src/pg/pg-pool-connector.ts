@@ -15,7 +15,7 @@ import { tellLost } from './pg-pool-watch.js'
 
 type Limits = Pick<
   ConnectorOptions,
-  'limitMs' | 'credentialsTimeoutMs' | 'queryTimeoutMs' | 'statementCacheSize'
+  'limitMs' | 'credentialsTimeoutMs' | 'queryTimeoutMs' | 'statementCacheSize' | 'sharesSessions'
 >
 type PoolClient = Awaited<ReturnType<PgPool['connect']>>
 

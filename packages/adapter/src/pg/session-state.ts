@@ -61,6 +61,10 @@ export class ReportedSettings {
     return this.#initial === undefined || this.#changed.size === 0
   }
 
+  valueOf(name: string): string | undefined {
+    return this.#changed.get(name) ?? this.#initial?.get(name)
+  }
+
   report(name: string, value: string): void {
     // Says what the server is, not what the session has set.
     if (name === 'in_hot_standby') return

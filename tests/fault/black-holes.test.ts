@@ -122,7 +122,8 @@ describe('a black hole', () => {
   )
 
   test('over a transaction of Prisma: it is told at its timeout, and its connection is given up', async () => {
-    const { adapter, prisma } = await stage.openPrisma({ ...CHECKED, minSize: 1, maxSize: 1 })
+    const sizes = { minSize: 1, maxSize: 1, connectTimeout: '20s' } as const
+    const { adapter, prisma } = await stage.openPrisma({ ...CHECKED, ...sizes })
     const { accepted } = stage.proxy
     const error = await knownErrorOf(
       prisma.$transaction(

@@ -28,12 +28,10 @@ let stage: Stage
 const others: pg.Client[] = []
 
 beforeAll(async () => {
-  const reserved = String(RESERVED)
   server = await startLocalPostgres({
     settings: {
       max_connections: String(MAX_CONNECTIONS),
-      superuser_reserved_connections: reserved,
-      reserved_connections: '0',
+      superuser_reserved_connections: String(RESERVED),
     },
   })
   stage = await createStage(server.url)

@@ -6,7 +6,7 @@ import type { Pool } from 'pg'
 import type { PoolOptions } from 'prisma-pg-real-pool'
 import { connectNull } from './null-adapter.js'
 import { connectPlainPg } from './plain-pg.js'
-import type { Unique, Work } from './works.js'
+import type { StartedWork, Unique, Work } from './works.js'
 
 /** The database, and what a contender may use of it. */
 export interface Target {
@@ -20,11 +20,9 @@ export interface Target {
 }
 
 /** A contender that is ready to do one work. */
-export interface Session {
-  call(index: number): Promise<unknown>
-  /** For how long connections have been borrowed so far, all of them together; where somebody lends any. */
+export interface Session extends StartedWork {
+  /** For how long connections have been borrowed so far, all of them together; of those that are counted. */
   readonly heldMs?: () => number
-  stop(): Promise<void>
 }
 
 export interface Contender {
@@ -78,7 +76,7 @@ function ours(name: string, title: string, options: PoolOptions = {}): Contender
 }
 
 /** Adds up from the first time it is asked, since to watch costs something. */
-export function watchHolding(pool: Pool): () => number {
+function watchHolding(pool: Pool): () => number {
   let held = 0
   let isWatching = false
   const since = new Map<unknown, number>()

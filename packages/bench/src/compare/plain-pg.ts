@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Pool, type PoolClient } from 'pg'
-import { type Session, type Target, watchHolding } from './contenders.js'
+import type { Session, Target } from './contenders.js'
 import { record, type RecordedCall, type Step } from './recording.js'
 import type { Unique, Work } from './works.js'
 
@@ -39,7 +39,6 @@ export async function connectPlainPg(target: Target, work: Work, unique: Unique)
         client.release()
       }
     },
-    heldMs: watchHolding(pool),
     stop: () => pool.end(),
   }
 }

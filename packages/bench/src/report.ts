@@ -1,7 +1,7 @@
 /** A report as people read it, and as programs do. Pure: figures in, text out. */
-import Table from 'cli-table3'
-import type { Column, Report, Row } from './benchmark.js'
+import type { Column, Report, Row, Table } from './benchmark.js'
 import type { Environment } from './environment.js'
+import { figure, renderTable } from './tables.js'
 
 export interface Measured {
   readonly benchmark: string
@@ -20,7 +20,7 @@ export function renderText({ benchmark, options, environment, report }: Measured
   return [
     `${benchmark}${settings.join('')}`,
     `${versions.join(', ')}, ${platform}, ${cores} × ${cpu}`,
-    ...report.tables.map(({ title, columns, rows }) => `\n${title}\n${renderTable(columns, rows)}`),
+    ...report.tables.map((table) => `\n${table.title}\n${tableText(table)}`),
   ].join('\n')
 }
 
@@ -29,20 +29,15 @@ export function renderJson({ benchmark, options, environment, report }: Measured
   return JSON.stringify({ benchmark, options, environment, results }, undefined, 2)
 }
 
-function renderTable(columns: readonly Column[], rows: readonly Row[]): string {
-  const noRules = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
-  const isText = ({ key }: Column): boolean => typeof rows[0]?.[key] === 'string'
-  const table = new Table({
-    head: columns.map(({ title }) => title),
-    colAligns: columns.map((column) => (isText(column) ? 'left' : 'right')),
-    style: { head: [], border: [] },
-    chars: noRules,
-  })
-  table.push(...rows.map((row) => columns.map((column) => cell(column, row[column.key]))))
-  return table.toString()
+function tableText({ columns, rows }: Table): string {
+  const texts = columns.filter(({ key }) => typeof rows[0]?.[key] === 'string').length
+  return renderTable(
+    columns.map(({ title }) => title),
+    texts,
+    rows.map((row) => columns.map((column) => cell(column, row[column.key]))),
+  )
 }
 
-function cell({ digits = 0 }: Column, value: string | number | undefined): string {
-  if (typeof value !== 'number') return value ?? ''
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+function cell({ digits }: Column, value: Row[string] | undefined): string {
+  return typeof value === 'string' ? value : figure(value, digits)
 }

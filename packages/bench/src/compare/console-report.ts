@@ -1,5 +1,5 @@
 /** A comparison as a person at a terminal reads it. Pure. */
-import Table from 'cli-table3'
+import { figure, renderTable } from '../tables.js'
 import type { Cell, Comparison } from './results.js'
 import { SETTINGS } from './settings.js'
 import type { Estimate } from './statistics.js'
@@ -24,7 +24,7 @@ export function machineOf({ environment, versions, effort, roundTripsMs }: Compa
 }
 
 function cellText(cell: Cell): string {
-  const table = emptyTable([
+  const head = [
     'contender',
     'calls/s',
     '× adapter-pg',
@@ -35,9 +35,9 @@ function cellText(cell: Cell): string {
     'p50 ms',
     'p99 ms',
     'worst/p50',
-  ])
-  table.push(...summarize(cell).map(rowOf))
-  return `\n${titleOf(WORKS, cell.work)} — ${titleOf(SETTINGS, cell.setting)}\n${table.toString()}`
+  ]
+  const table = renderTable(head, 1, summarize(cell).map(rowOf))
+  return `\n${titleOf(WORKS, cell.work)} — ${titleOf(SETTINGS, cell.setting)}\n${table}`
 }
 
 function rowOf(summary: Summary): string[] {
@@ -59,7 +59,7 @@ function rowOf(summary: Summary): string[] {
 
 function countsText({ counts }: Comparison): string {
   if (counts.length === 0) return ''
-  const table = emptyTable([
+  const head = [
     'work',
     'contender',
     'round trips/call',
@@ -67,9 +67,9 @@ function countsText({ counts }: Comparison): string {
     'held ms/call',
     'kB grown/10,000',
     'first call ms',
-  ])
-  table.push(
-    ...counts.map(({ work, contender, roundTrips, backends, calls, heldMs, grownBytes, firstCallMs }) => [
+  ]
+  const rows = counts.map(
+    ({ work, contender, roundTrips, backends, calls, heldMs, grownBytes, firstCallMs }) => [
       work,
       contender,
       figure(roundTrips, 2),
@@ -77,15 +77,9 @@ function countsText({ counts }: Comparison): string {
       figure(heldMs, 2),
       figure(grownBytes === undefined ? undefined : grownBytes / 1e3),
       figure(firstCallMs),
-    ]),
+    ],
   )
-  return `\ncounted: 16 callers on 10 connections to a server 2 ms away\n${table.toString()}`
-}
-
-function emptyTable(head: readonly string[]): Table.Table {
-  const noRules = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
-  const colAligns = head.map((title) => (/^(work|contender)$/.test(title) ? 'left' : 'right'))
-  return new Table({ head: [...head], colAligns, style: { head: [], border: [] }, chars: noRules })
+  return `\ncounted: 16 callers on 10 connections to a server 2 ms away\n${renderTable(head, 2, rows)}`
 }
 
 export function titleOf(
@@ -93,11 +87,6 @@ export function titleOf(
   name: string,
 ): string {
   return all.find((one) => one.name === name)?.title ?? name
-}
-
-export function figure(value: number | undefined, digits = 0): string {
-  if (value === undefined) return ''
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
 /** The median, and the interval around it. */

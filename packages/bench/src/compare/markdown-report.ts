@@ -1,5 +1,6 @@
 /** The generated part of docs/performance.md. Pure: a comparison in, Markdown out. */
-import { figure, machineOf, titleOf } from './console-report.js'
+import { figure } from '../tables.js'
+import { machineOf, titleOf } from './console-report.js'
 import { BASELINE, CONTENDERS, NULL } from './contenders.js'
 import type { Cell, Comparison } from './results.js'
 import { SETTINGS } from './settings.js'

@@ -1,6 +1,6 @@
-/** The command line: `npm run bench -- <benchmark> [options]`. */
-import { parseArgs } from 'node:util'
-import type { Benchmark, NumberOption } from './benchmark.js'
+/** Command lines: what all of them share, and `npm run bench -- <benchmark> [options]`. */
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import type { Benchmark } from './benchmark.js'
 
 export interface Command {
   readonly name: string
@@ -20,11 +20,15 @@ export function parseCommand(
     if (name === '--help') return undefined
     throw new Error(`there is no benchmark "${name}", but ${Object.keys(benchmarks).join(', ')}. See --help.`)
   }
-  const values = parse(rest, Object.keys(benchmark.options))
+  const names = Object.keys(benchmark.options)
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const known = { ...Object.fromEntries(names.map((option) => [option, text])), json: flag, help: flag }
+  const values: Readonly<Record<string, string | boolean | undefined>> = parse({ args: rest, options: known })
   if (values['help'] === true) return undefined
-  const options = Object.entries(benchmark.options).map(([option, range]) => {
-    const text = values[option]
-    return [option, typeof text === 'string' ? wholeNumber(option, text, range) : range.fallback] as const
+  const options = Object.entries(benchmark.options).map(([option, { min, max, fallback }]) => {
+    const given = values[option]
+    return [option, typeof given === 'string' ? wholeNumber(option, given, min, max) : fallback] as const
   })
   return { name, benchmark, options: Object.fromEntries(options), isJson: values['json'] === true }
 }
@@ -48,15 +52,10 @@ export function helpOf(benchmarks: Readonly<Record<string, Benchmark>>): string 
   ].join('\n')
 }
 
-function parse(
-  args: string[],
-  names: readonly string[],
-): Readonly<Record<string, string | boolean | undefined>> {
-  const text = { type: 'string' } as const
-  const flag = { type: 'boolean' } as const
-  const options = { ...Object.fromEntries(names.map((name) => [name, text])), json: flag, help: flag }
+/** What a command line says; throws an error whose message is one line. */
+export function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>>['values'] {
   try {
-    return parseArgs({ args, options }).values
+    return parseArgs(config).values
   } catch (error) {
     // Its first sentence says what is wrong; what follows is advice for other programs.
     const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/, 1)
@@ -64,8 +63,9 @@ function parse(
   }
 }
 
-function wholeNumber(name: string, text: string, { min, max }: NumberOption): number {
+export function wholeNumber(name: string, text: string, min: number, max = Infinity): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= min && value <= max) return value
-  throw new Error(`--${name} must be a whole number from ${min} to ${max}, not "${text}".`)
+  const range = max === Infinity ? `${min}` : `${min} to ${max}`
+  throw new Error(`--${name} must be a whole number from ${range}, not "${text}".`)
 }

@@ -1,5 +1,5 @@
 /** The command line of the comparison: `npm run bench -- [options]`. */
-import { parseArgs } from 'node:util'
+import { parse, wholeNumber } from '../options.js'
 import { compare, stepsOf } from './compare.js'
 import { renderComparison } from './console-report.js'
 import { CONTENDERS } from './contenders.js'
@@ -61,7 +61,7 @@ export function comparisonHelp(): string {
 }
 
 export async function runComparison(args: string[]): Promise<void> {
-  const { values } = parse(args)
+  const values = valuesOf(args)
   if (values.publish === true) return publish(await readResults())
   const planned = planOf(values)
   const progress = showProgress(stepsOf(planned))
@@ -76,16 +76,10 @@ export async function runComparison(args: string[]): Promise<void> {
   await publish(comparison)
 }
 
-type Values = ReturnType<typeof parse>['values']
+type Values = ReturnType<typeof valuesOf>
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS })
-  } catch (error) {
-    // Its first sentence says what is wrong; what follows is advice for other programs.
-    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split(/[.\n]/, 1)
-    throw new Error(`${sentence}. See --help.`, { cause: error })
-  }
+function valuesOf(args: string[]) {
+  return parse({ args, options: OPTIONS })
 }
 
 function planOf(values: Values): Plan {
@@ -109,8 +103,5 @@ function planOf(values: Values): Plan {
 }
 
 function numberOf(key: keyof Effort, option: string, text: string | undefined): Partial<Effort> {
-  if (text === undefined) return {}
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1) return { [key]: value }
-  throw new Error(`--${option} must be a whole number from 1, not "${text}".`)
+  return text === undefined ? {} : { [key]: wholeNumber(option, text, 1) }
 }

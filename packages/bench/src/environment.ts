@@ -1,5 +1,5 @@
 /** What the figures were measured on. */
-import { cpus } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 
 export interface Environment {
   readonly node: string
@@ -11,13 +11,12 @@ export interface Environment {
 }
 
 export function describeEnvironment(postgresql: string | undefined): Environment {
-  const cores = cpus()
   return {
     node: process.version,
     v8: process.versions.v8,
     platform: `${process.platform} ${process.arch}`,
-    cpu: cores[0]?.model.trim() ?? 'unknown',
-    cores: cores.length,
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
     ...(postgresql === undefined ? {} : { postgresql }),
   }
 }

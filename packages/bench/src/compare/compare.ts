@@ -1,9 +1,9 @@
 /** Runs a plan: the server, the databases, the proxies, one cell after the other. */
-import { availableParallelism } from 'node:os'
 import { createRequire } from 'node:module'
 import { describeEnvironment } from '../environment.js'
 import { withServer } from '../server.js'
 import { measureCell } from './cell.js'
+import type { Contender } from './contenders.js'
 import { COUNTED_ROUND_TRIP_MS, countWork } from './counts.js'
 import { Databases } from './database.js'
 import { DelayProxy } from './delay-proxy.js'
@@ -18,8 +18,8 @@ const OTHERS = ['@prisma/adapter-pg', '@prisma/client', 'pg'] as const
 
 interface Manifest {
   readonly version: string
+  /** Exact versions, in our own. */
   readonly dependencies: Readonly<Record<string, string>>
-  readonly devDependencies: Readonly<Record<string, string>>
 }
 
 /** Gives what it has to `keep` whenever a cell is complete, since a run takes long and may be interrupted. */
@@ -29,16 +29,18 @@ export function compare(
   keep: (comparison: Comparison) => Promise<void>,
 ): Promise<Comparison> {
   return withServer(MAX_CONNECTIONS, async (serverUrl, postgresql) => {
-    const startedAt = new Date().toISOString()
+    const circumstances = {
+      environment: describeEnvironment(postgresql),
+      versions: versions(),
+      startedAt: new Date().toISOString(),
+      effort: plan.effort,
+    }
     const databases = await Databases.on(serverUrl)
     const proxies = new Proxies(serverUrl)
     const cells: Cell[] = []
     const counts: Count[] = []
     const soFar = (): Comparison => ({
-      environment: { ...describeEnvironment(postgresql), cores: availableParallelism() },
-      versions: versions(),
-      startedAt,
-      effort: plan.effort,
+      ...circumstances,
       roundTripsMs: proxies.measured,
       cells,
       counts,
@@ -62,7 +64,7 @@ export function compare(
         await keep(soFar())
       }
       for (const work of plan.counted) {
-        for (const contender of plan.contenders.filter(({ isLearner }) => !isLearner)) {
+        for (const contender of countedContenders(plan)) {
           progress.tell(`counting ${work.name} of ${contender.name}`)
           const proxy = await proxies.of(COUNTED_ROUND_TRIP_MS)
           counts.push(await countWork(work, contender, databases, proxy, plan.effort))
@@ -78,10 +80,14 @@ export function compare(
 }
 
 /** How many steps of the progress a plan has. */
-export function stepsOf({ cells, effort, counted, contenders }: Plan): number {
-  return (
-    cells.length * effort.launches + counted.length * contenders.filter(({ isLearner }) => !isLearner).length
-  )
+export function stepsOf(plan: Plan): number {
+  const { cells, effort, counted } = plan
+  return cells.length * effort.launches + counted.length * countedContenders(plan).length
+}
+
+/** What learners take was learned from others. */
+function countedContenders({ contenders }: Plan): Contender[] {
+  return contenders.filter(({ isLearner }) => !isLearner)
 }
 
 /** One proxy for each distance, made when it is first needed. */
@@ -112,8 +118,6 @@ function versions(): Record<string, string> {
   const require = createRequire(import.meta.url)
   const own = require('../package.json') as Manifest
   const ours = require('prisma-pg-real-pool/package.json') as Manifest
-  // Exact ones, every one of them.
-  const pinned = { ...own.dependencies, ...own.devDependencies }
-  const others = OTHERS.map((name) => [name, pinned[name] ?? 'unknown'] as const)
+  const others = OTHERS.map((name) => [name, own.dependencies[name] ?? 'unknown'] as const)
   return { 'prisma-pg-real-pool': ours.version, ...Object.fromEntries(others) }
 }

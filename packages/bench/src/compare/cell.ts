@@ -38,14 +38,15 @@ export async function measureCell(
   const roundMs = setting.isBurst ? 0 : Math.max(effort.roundMs, ROUND_TRIPS * setting.roundTripMs)
   for (let launch = 0; launch < effort.launches; launch++) {
     await withRunners(entries, work.name, async (runners) => {
-      const order = (ms: number) => (runner: Runner) => runner.process.ask({ kind: 'round', callers, ms })
       if (effort.warmUpCalls > 0) {
         const [calls, cpuMs] = [effort.warmUpCalls / WARM_UP_TURNS, effort.warmUpMs / WARM_UP_TURNS]
         await interleave(runners, { rounds: WARM_UP_TURNS, warmUp: 0 }, ({ process }) =>
           process.ask({ kind: 'warm-up', callers, calls, cpuMs, ms: WARM_UP_PATIENCE * cpuMs }),
         )
       }
-      const measured = await interleave(runners, { rounds: effort.rounds, warmUp: 1 }, order(roundMs))
+      const measured = await interleave(runners, { rounds: effort.rounds, warmUp: 1 }, ({ process }) =>
+        process.ask({ kind: 'round', callers, ms: roundMs }),
+      )
       for (const [{ contender }, results] of measured) rounds.get(contender.name)?.push(...results)
     })
     launched()

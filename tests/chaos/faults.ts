@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { ACCOUNTS, type Bank } from '../load/bank.js'
-import { calm as calmNetwork, freeze, NETWORK_FAULTS } from '../load/bank-faults.js'
+import { calm as calmNetwork, freeze, NETWORK_FAULTS, resizeForAWhile } from '../load/bank-faults.js'
 import type { Fault } from '../load/faults.js'
 import type { Choice, Random } from '../load/random.js'
 import { eventually } from '../support/eventually.js'
@@ -19,7 +19,8 @@ const MOMENTS = {
   'in a statement': `state = 'active' AND query NOT IN ('COMMIT', 'ROLLBACK')`,
   'in a transaction': `state LIKE 'idle in transaction%'`,
   'in COMMIT': `state = 'active' AND query = 'COMMIT'`,
-  'that saved and waits for a standby': `wait_event = 'SyncRep'`,
+  // It waits for a standby.
+  'in COMMIT that has saved': `wait_event = 'SyncRep'`,
 }
 type Moment = keyof typeof MOMENTS
 
@@ -28,8 +29,15 @@ function ask(bank: Bank, sql: string): Promise<{ pid: number }[]> {
   return eventually(() => bank.database.query<{ pid: number }>(sql), { timeoutMs: BACK_WITHIN_MS })
 }
 
-/** Does something to one backend in that moment; resolves to whether there was one. */
-async function strike(bank: Bank, moment: Moment, action = 'pg_terminate_backend'): Promise<number | false> {
+/** A function of the server for when a backend is only to be found. */
+const DO_NOTHING = 'abs'
+
+/** Does something to one backend in that moment; resolves to its pid, or to `false` where there was none. */
+async function strike(
+  bank: Bank,
+  moment: Moment,
+  action: 'pg_terminate_backend' | 'pg_cancel_backend' | typeof DO_NOTHING,
+): Promise<number | false> {
   const deadline = performance.now() + LOOK_MS
   do {
     const [row] = await ask(
@@ -45,7 +53,7 @@ async function strike(bank: Bank, moment: Moment, action = 'pg_terminate_backend
 
 /** The server takes the death of a backend for a corruption: it ends all others, and recovers. */
 async function murder(bank: Bank, moment: Moment): Promise<boolean> {
-  const pid = await strike(bank, moment, 'abs')
+  const pid = await strike(bank, moment, DO_NOTHING)
   if (pid === false) return false
   process.kill(pid, 'SIGKILL')
   await sleep(100)
@@ -60,7 +68,7 @@ async function restart({ server }: Bank, mode: 'fast' | 'immediate', random: Ran
 }
 
 /** COMMITs write their record, and are not answered: they wait for a standby that does not exist. */
-async function withoutStandby(bank: Bank, work: () => Promise<unknown>): Promise<unknown> {
+async function withoutStandby<T>(bank: Bank, work: () => Promise<T>): Promise<T> {
   await ask(bank, `ALTER SYSTEM SET synchronous_standby_names = 'nobody'`)
   await ask(bank, 'SELECT pg_reload_conf()')
   try {
@@ -112,31 +120,32 @@ export const FAULTS: readonly Choice<Fault<Round>>[] = [
     (moment): Choice<Fault<Round>> => [
       4,
       `backend ended, ${moment}`,
-      async (round) => (await strike(round, moment)) !== false,
+      (round) => strike(round, moment, 'pg_terminate_backend'),
     ],
   ),
   ...(['in a statement', 'in COMMIT'] as const).map((moment): Choice<Fault<Round>> => [
     4,
     `statement cancelled, ${moment}`,
-    async (round) => (await strike(round, moment, 'pg_cancel_backend')) !== false,
+    (round) => strike(round, moment, 'pg_cancel_backend'),
   ]),
-  ...(['pg_terminate_backend', 'pg_cancel_backend'] as const).map((action): Choice<Fault<Round>> => [
+  [
     2,
-    `${action === 'pg_cancel_backend' ? 'statement cancelled' : 'backend ended'}, in COMMIT that has saved`,
-    (round) =>
-      withoutStandby(
-        round,
-        async () => (await strike(round, 'that saved and waits for a standby', action)) !== false,
-      ),
-  ]),
+    'backend ended, in COMMIT that has saved',
+    (round) => withoutStandby(round, () => strike(round, 'in COMMIT that has saved', 'pg_terminate_backend')),
+  ],
+  [
+    2,
+    'statement cancelled, in COMMIT that has saved',
+    (round) => withoutStandby(round, () => strike(round, 'in COMMIT that has saved', 'pg_cancel_backend')),
+  ],
   [
     2,
     'network cut, in COMMITs that have saved',
     (round) =>
       withoutStandby(round, async () => {
-        const hasHit = await strike(round, 'that saved and waits for a standby', 'abs')
+        const pid = await strike(round, 'in COMMIT that has saved', DO_NOTHING)
         round.proxy.cut()
-        return hasHit !== false
+        return pid
       }),
   ],
   [
@@ -175,14 +184,7 @@ export const FAULTS: readonly Choice<Fault<Round>>[] = [
   [
     1,
     'pool resized',
-    async ({ adapter, terms }, random) => {
-      if (terms.backend !== 'native') return false
-      const { poolMin, poolMax } = adapter.pool.getStats()
-      adapter.pool.resize({ minSize: 0, maxSize: random.between(1, 8) })
-      await sleep(random.between(50, 500))
-      adapter.pool.resize({ minSize: poolMin, maxSize: poolMax })
-      return true
-    },
+    ({ adapter, terms }, random) => terms.backend === 'native' && resizeForAWhile(adapter.pool, random),
   ],
 ]
 

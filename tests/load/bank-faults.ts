@@ -1,5 +1,6 @@
-// Faults of the network to a bank, and of its server, for any load.
+// Faults of the network to a bank, of its server, and of who looks after its pools, for any load.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RealPool } from 'prisma-pg-real-pool'
 import type { Bank } from './bank.js'
 import type { Fault } from './faults.js'
 import type { Choice, Random } from './random.js'
@@ -69,6 +70,13 @@ export async function freeze({ server }: Bank, random: Random): Promise<void> {
   await server.signal('SIGSTOP')
   await sleep(random.between(10, 500))
   await server.signal('SIGCONT')
+}
+
+export async function resizeForAWhile(pool: RealPool, random: Random): Promise<void> {
+  const { poolMin, poolMax } = pool.getStats()
+  pool.resize({ minSize: 0, maxSize: random.between(1, 8) })
+  await sleep(random.between(50, 500))
+  pool.resize({ minSize: poolMin, maxSize: poolMax })
 }
 
 /** What is left of faults that wait for their moment. */

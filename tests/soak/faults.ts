@@ -1,6 +1,6 @@
 // What the soak adds to the faults of the network: of the server, and of those who look after the pools.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freeze, NETWORK_FAULTS } from '../load/bank-faults.js'
+import { freeze, NETWORK_FAULTS, resizeForAWhile } from '../load/bank-faults.js'
 import { type Fault, Faults } from '../load/faults.js'
 import { type Choice, Random } from '../load/random.js'
 import type { Stage } from './stage.js'
@@ -12,16 +12,7 @@ const FAULTS: readonly Choice<Fault<Stage>>[] = [
   [3, 'freeze', freeze],
   [2, 'drain', ({ pools }) => Promise.all([pools.adapter.drain(), pools.bare.drain()])],
   [2, 'check', ({ pools }) => Promise.all([pools.adapter.check(), pools.bare.check()])],
-  [
-    2,
-    'resize',
-    async ({ pools }, random) => {
-      const { poolMin, poolMax } = pools.bare.getStats()
-      pools.bare.resize({ minSize: 0, maxSize: random.between(1, 8) })
-      await sleep(random.between(50, 500))
-      pools.bare.resize({ minSize: poolMin, maxSize: poolMax })
-    },
-  ],
+  [2, 'resize', ({ pools }, random) => resizeForAWhile(pools.bare, random)],
 ]
 
 function kill({ database }: Stage, which: string): Promise<unknown> {

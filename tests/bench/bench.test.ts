@@ -1,25 +1,16 @@
 // That the benchmarks run and say what they measured; not how fast anything is.
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, jest, test } from '@jest/globals'
 import { differences, interleave, spreadOf } from '../../packages/bench/src/rounds.js'
+import { bench } from './run.js'
 
 // Each is a process of its own, which a busy machine may start slowly.
 jest.setTimeout(120_000)
-
-const main = join(__dirname, '../../packages/bench/dist/main.mjs')
 
 interface Output {
   readonly benchmark: string
   readonly options: Record<string, number>
   readonly environment: Record<string, unknown>
   readonly results: Record<string, Record<string, unknown>[]>
-}
-
-function bench(...args: string[]) {
-  const env = { ...process.env, DATABASE_URL: process.env.TEST_SERVER_URL }
-  return promisify(execFile)(process.execPath, ['--expose-gc', main, ...args], { env })
 }
 
 async function benchJson(...args: string[]): Promise<Output> {

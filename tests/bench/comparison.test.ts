@@ -1,21 +1,13 @@
 // That the comparison with the official adapter runs and writes what it measured; not who is faster.
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { renderMarkdown, withFigures } from '../../packages/bench/src/compare/markdown-report.js'
 import type { Comparison, Series } from '../../packages/bench/src/compare/results.js'
 import { estimate, ratios } from '../../packages/bench/src/compare/statistics.js'
 import { summarize } from '../../packages/bench/src/compare/summary.js'
-
-const main = join(__dirname, '../../packages/bench/dist/main.mjs')
-
-function bench(...args: string[]) {
-  const env = { ...process.env, DATABASE_URL: process.env.TEST_SERVER_URL }
-  return promisify(execFile)(process.execPath, ['--expose-gc', main, ...args], { env })
-}
+import { bench } from './run.js'
 
 describe('a quick run', () => {
   let folder: string

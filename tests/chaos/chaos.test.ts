@@ -7,3 +7,9 @@ test('everybody who moves money is told the truth, through ten seconds of faults
   expect(output).toContain('Everything held.')
   expect(code).toBe(0)
 }, 180_000)
+
+test('a number of transfers that is none is refused, and not waited for', async () => {
+  const { code, output } = await runLoad('chaos', {}, '--transfers', '100k')
+  expect(output).toContain('--transfers must be a number, not 100k')
+  expect(code).toBe(1)
+})

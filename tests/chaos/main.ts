@@ -13,16 +13,18 @@ const ORDER: readonly Backend[] = ['native', 'pg-pool', 'native', 'none']
 function readArguments(): { limits: Limits; backends: readonly Backend[] } {
   const text = { type: 'string' } as const
   const { values } = parseArgs({ options: { transfers: text, faults: text, backend: text } })
-  const isLong = values.transfers !== undefined || values.faults !== undefined
+  const transfers = numberOf('--transfers', values.transfers)
+  const faults = numberOf('--faults', values.faults)
+  const isLong = transfers !== undefined || faults !== undefined
   const backend = BACKENDS.find((each) => each === values.backend)
   if (values.backend !== undefined && backend === undefined) {
     throw new Error(`--backend must be one of: ${BACKENDS.join(', ')}`)
   }
   return {
     limits: {
-      durationMs: numberOf('CHAOS_MS') ?? (isLong ? 0 : DEFAULT_MS),
-      transfers: Number(values.transfers ?? 0),
-      faults: Number(values.faults ?? 0),
+      durationMs: numberOf('CHAOS_MS', process.env.CHAOS_MS) ?? (isLong ? 0 : DEFAULT_MS),
+      transfers: transfers ?? 0,
+      faults: faults ?? 0,
     },
     backends: backend === undefined ? ORDER : [backend],
   }

@@ -69,8 +69,7 @@ function activeResources(): string {
   return JSON.stringify(Object.fromEntries([...counts].sort()))
 }
 
-export function numberOf(name: string): number | undefined {
-  const text = process.env[name]
+export function numberOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined
   const value = Number(text)
   if (!Number.isFinite(value) || value < 0) throw new Error(`${name} must be a number, not ${text}`)
@@ -78,5 +77,5 @@ export function numberOf(name: string): number | undefined {
 }
 
 export function seedOf(name: string): number {
-  return numberOf(name) ?? Math.floor(Math.random() * 2 ** 32)
+  return numberOf(name, process.env[name]) ?? Math.floor(Math.random() * 2 ** 32)
 }

@@ -21,7 +21,7 @@ const WARM_UP = 0.3
 const WARM_AFTER_CALLS = 2_000
 
 async function main(): Promise<void> {
-  const durationMs = numberOf('SOAK_MS') ?? DEFAULT_MS
+  const durationMs = numberOf('SOAK_MS', process.env.SOAK_MS) ?? DEFAULT_MS
   const seed = seedOf('SOAK_SEED')
   console.log(`Soaking for ${durationMs / 1_000} s with SOAK_SEED=${seed} …`)
   await judge('SOAK_SEED', seed, async (violations) => {

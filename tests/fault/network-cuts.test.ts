@@ -194,7 +194,7 @@ describe('a port that is closed', () => {
       }),
     )
     expect((await refused).message).toMatch(/it did not begin/)
-    expect(await prisma.log.count()).toBe(0)
+    expect(await stage.database.query('SELECT FROM "Log"')).toEqual([])
     await expectWhole(stage, adapter.pool)
   })
 })

@@ -1,3 +1,4 @@
+// What many waits that share an AbortSignal cost it: one listener, and each in its order.
 import { getEventListeners } from 'node:events'
 import { expect, test } from '@jest/globals'
 import { Aborts } from '../../../packages/adapter/src/pool/aborts.js'

@@ -1,3 +1,4 @@
+// Many deadlines on one timer.
 import { expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { Deadlines } from '../../../packages/adapter/src/pool/deadlines.js'

@@ -1,3 +1,4 @@
+// The state of the pool by itself, without promises, timers or I/O.
 import { describe, expect, test } from '@jest/globals'
 import { Entry, Ledger } from '../../../packages/adapter/src/pool/ledger.js'
 import { List, ListItem } from '../../../packages/adapter/src/pool/list.js'

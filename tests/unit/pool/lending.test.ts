@@ -1,3 +1,4 @@
+// Who is lent which connection, and what a lease is good for.
 import { describe, expect, test } from '@jest/globals'
 import { settle } from '../../support/manual-clock.js'
 import { codeOf, expectNothingLeft, kept, MODES, openPool, SECOND, track } from './support.js'

@@ -1,7 +1,7 @@
 // When connections end: their lifetimes, and drain.
 import { describe, expect, test } from '@jest/globals'
 import { settle } from '../../support/manual-clock.js'
-import { acquireAll, HOUR, kept, MINUTE, MODES, openPool, useOnce } from './support.js'
+import { acquireAll, HOUR, kept, MINUTE, MODES, openPool, SECOND, useOnce } from './support.js'
 
 describe('a lifetime', () => {
   test('an idle connection is replaced when its lifetime ends, up to 5 % early', async () => {
@@ -69,6 +69,47 @@ describe('a lifetime', () => {
     await rig.clock.advance(58 * MINUTE)
     expect(rig.connector.opened.length).toBeGreaterThan(51)
     expect(rig.connector.opened.length).toBeLessThan(100)
+  })
+
+  test('enforced on acquire only: a connection outlives it, idle or lent, until it would be lent again', async () => {
+    const { pool, connector, clock } = await openPool({
+      minSize: 2,
+      maxSize: 2,
+      maxLifetime: 10 * SECOND,
+      maxLifetimeJitter: 0,
+      enforceLifetimeOn: 'acquire',
+    })
+    const lease = await pool.acquire()
+    await clock.advance(20 * SECOND)
+    await lease.release()
+    await clock.advance(20 * SECOND)
+    expect(connector.alive.map(({ id }) => id)).toEqual([1, 2])
+    expect((await pool.acquire()).connection.id).toBe(3)
+  })
+
+  test('enforced on acquire only: nor is one that has outlived it handed to who waits', async () => {
+    const { pool, clock } = await openPool({
+      maxSize: 1,
+      maxLifetime: 10 * SECOND,
+      enforceLifetimeOn: 'acquire',
+    })
+    const lease = await pool.acquire()
+    const waiting = pool.acquire()
+    await clock.advance(11 * SECOND)
+    await lease.release()
+    expect((await waiting).connection.id).toBe(2)
+  })
+
+  test('without jitter ends at the very moment', async () => {
+    const { connector, clock } = await openPool({
+      minSize: 1,
+      maxLifetime: 10 * SECOND,
+      maxLifetimeJitter: 0,
+    })
+    await clock.advance(10 * SECOND - 1)
+    expect(connector.alive).toMatchObject([{ id: 1 }])
+    await clock.advance(1)
+    expect(connector.alive).toMatchObject([{ id: 2 }])
   })
 })
 

@@ -1,3 +1,4 @@
+// How the pool finds out that a connection is dead: by a look, by a check, by the alarm that another raised.
 import { describe, expect, test } from '@jest/globals'
 import { settle } from '../../support/manual-clock.js'
 import { acquireAll, expectNothingLeft, HOUR, makePool, openPool, SECOND, track, useOnce } from './support.js'
@@ -197,4 +198,14 @@ describe('an alarm', () => {
     await useOnce(rig)
     expect(rig.connector.checks).toEqual([])
   })
+})
+
+test('invalidateOnLost: when one connection fails its check, none of its age is lent again', async () => {
+  for (const invalidateOnLost of [true, false]) {
+    const { pool, connector } = await openPool({ minSize: 3, checkIdleAfter: 0, invalidateOnLost })
+    connector.dead.add(1)
+    const leases = await acquireAll({ pool }, 3)
+    const ids = leases.map(({ connection }) => connection.id).sort()
+    expect(ids).toEqual(invalidateOnLost ? [4, 5, 6] : [2, 3, 4])
+  }
 })

@@ -1,3 +1,4 @@
+// Pools that keep few idle connections or none, that open one for each who waits, or lend each but once.
 import { describe, expect, test } from '@jest/globals'
 import type { CloseReason, PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import { settle } from '../../support/manual-clock.js'
@@ -18,7 +19,7 @@ const NO_POOLING = { ...NULL_POOL, maxSize: 3 }
 describe('maxIdleCount', () => {
   test('a connection that comes back beyond it is closed, unless somebody waits', async () => {
     const { pool, connector } = await openPool({ maxSize: 3, maxIdleCount: 1 })
-    const leases = await acquireAll({ pool } as never, 3)
+    const leases = await acquireAll({ pool }, 3)
     const waiting = pool.acquire()
     await leases[0]?.release()
     const handedOver = await waiting
@@ -31,7 +32,7 @@ describe('maxIdleCount', () => {
 
   test('what is closed for it is not replaced', async () => {
     const { pool, connector } = await openPool({ minSize: 1, maxSize: 3, maxIdleCount: 1 })
-    const leases = await acquireAll({ pool } as never, 2)
+    const leases = await acquireAll({ pool }, 2)
     for (const lease of leases) await lease.release()
     await settle()
     expect(connector.opened).toHaveLength(2)
@@ -50,7 +51,7 @@ describe('maxIdleCount', () => {
 describe('a request that comes while a connection is being closed', () => {
   test('that is not replaced: has another opened at once', async () => {
     const { pool, connector, clock } = await openPool({ maxSize: 2, maxIdleCount: 1 })
-    const leases = await acquireAll({ pool } as never, 2)
+    const leases = await acquireAll({ pool }, 2)
     const third = track(clock, pool.acquire({ timeout: 100 * SECOND }))
     await leases[0]?.release()
     await settle()
@@ -255,57 +256,4 @@ describe('a pool that keeps no connection', () => {
     await settle()
     expect(connector.attempts).toEqual([])
   })
-})
-
-describe('maxLifetime', () => {
-  test('enforced on acquire only: a connection outlives it, idle or lent, until it would be lent again', async () => {
-    const { pool, connector, clock } = await openPool({
-      minSize: 2,
-      maxSize: 2,
-      maxLifetime: 10 * SECOND,
-      maxLifetimeJitter: 0,
-      enforceLifetimeOn: 'acquire',
-    })
-    const lease = await pool.acquire()
-    await clock.advance(20 * SECOND)
-    await lease.release()
-    await clock.advance(20 * SECOND)
-    expect(connector.alive.map(({ id }) => id)).toEqual([1, 2])
-    expect((await pool.acquire()).connection.id).toBe(3)
-  })
-
-  test('enforced on acquire only: nor is one that has outlived it handed to who waits', async () => {
-    const { pool, clock } = await openPool({
-      maxSize: 1,
-      maxLifetime: 10 * SECOND,
-      enforceLifetimeOn: 'acquire',
-    })
-    const lease = await pool.acquire()
-    const waiting = pool.acquire()
-    await clock.advance(11 * SECOND)
-    await lease.release()
-    expect((await waiting).connection.id).toBe(2)
-  })
-
-  test('without jitter ends at the very moment', async () => {
-    const { connector, clock } = await openPool({
-      minSize: 1,
-      maxLifetime: 10 * SECOND,
-      maxLifetimeJitter: 0,
-    })
-    await clock.advance(10 * SECOND - 1)
-    expect(connector.alive).toMatchObject([{ id: 1 }])
-    await clock.advance(1)
-    expect(connector.alive).toMatchObject([{ id: 2 }])
-  })
-})
-
-test('invalidateOnLost: when one connection fails its check, none of its age is lent again', async () => {
-  for (const invalidateOnLost of [true, false]) {
-    const { pool, connector } = await openPool({ minSize: 3, checkIdleAfter: 0, invalidateOnLost })
-    connector.dead.add(1)
-    const leases = await acquireAll({ pool } as never, 3)
-    const ids = leases.map(({ connection }) => connection.id).sort()
-    expect(ids).toEqual(invalidateOnLost ? [4, 5, 6] : [2, 3, 4])
-  }
 })

@@ -1,3 +1,4 @@
+// How many connections are opened, and when.
 import { describe, expect, test } from '@jest/globals'
 import { settle } from '../../support/manual-clock.js'
 import { acquireAll, expectNothingLeft, makePool, openPool, SECOND, track, work } from './support.js'

@@ -1,3 +1,4 @@
+// What becomes of a connection that comes back, or is lost.
 import { describe, expect, test } from '@jest/globals'
 import { Pool } from '../../../packages/adapter/src/pool/pool.js'
 import { FakeConnector } from '../../support/fake-connector.js'

@@ -118,8 +118,8 @@ export async function useOnce({ pool }: Rig): Promise<number> {
   return id
 }
 
-export function acquireAll(rig: Rig, count: number): Promise<Lease<FakeConnection>[]> {
-  return Promise.all(Array.from({ length: count }, () => rig.pool.acquire()))
+export function acquireAll({ pool }: Pick<Rig, 'pool'>, count: number): Promise<Lease<FakeConnection>[]> {
+  return Promise.all(Array.from({ length: count }, () => pool.acquire()))
 }
 
 export async function codeOf(promise: Promise<unknown>): Promise<unknown> {

@@ -13,7 +13,8 @@ import type { Model } from './model.js'
 export type Place =
   'arriving' | 'idle' | 'examined' | 'lent' | 'returned' | 'mended' | 'closing' | 'gone' | 'late'
 
-const USABLE: ReadonlySet<Place> = new Set(['arriving', 'idle', 'examined', 'lent', 'returned', 'mended'])
+/** Places of connections that are of use. */
+const USABLE: readonly Place[] = ['arriving', 'idle', 'examined', 'lent', 'returned', 'mended']
 
 /** A connection that was idle this long may have an end that nobody has read. */
 const UNREAD_AFTER_MS = 10
@@ -78,11 +79,8 @@ export class Connections implements Iterable<Known> {
     return count
   }
 
-  /** Connections that are of use. */
   get usable(): number {
-    let usable = 0
-    for (const { place } of this) if (USABLE.has(place)) usable++
-    return usable
+    return this.count(...USABLE)
   }
 
   // --- Their moves ---

@@ -27,7 +27,6 @@ export interface Session extends StartedWork {
 
 export interface Contender {
   readonly name: string
-  readonly title: string
   /** Learns by heart what adapter-pg asks or answers before it begins. */
   readonly isLearner?: boolean
   connect(target: Target, work: Work, unique: Unique): Promise<Session>
@@ -44,10 +43,9 @@ interface Adapter {
 }
 
 /** Libraries are loaded only by the process that measures them. */
-function throughPrisma(name: string, title: string, open: (target: Target) => Promise<Adapter>): Contender {
+function throughPrisma(name: string, open: (target: Target) => Promise<Adapter>): Contender {
   return {
     name,
-    title,
     async connect(target, work, unique) {
       const { factory, heldMs } = await open(target)
       return { ...(await work.start(factory, unique)), heldMs }
@@ -57,8 +55,8 @@ function throughPrisma(name: string, title: string, open: (target: Target) => Pr
 
 type AdapterPgOptions = ConstructorParameters<typeof PrismaPg>[1]
 
-function adapterPg(name: string, title: string, options: AdapterPgOptions = {}): Contender {
-  return throughPrisma(name, title, async ({ url, poolSize }) => {
+function adapterPg(name: string, options: AdapterPgOptions = {}): Contender {
+  return throughPrisma(name, async ({ url, poolSize }) => {
     const [official, { Pool }] = await Promise.all([import('@prisma/adapter-pg'), import('pg')])
     const pool = new Pool({ connectionString: url, max: poolSize })
     const factory = new official.PrismaPg(pool, { ...options, disposeExternalPool: true })
@@ -66,8 +64,8 @@ function adapterPg(name: string, title: string, options: AdapterPgOptions = {}):
   })
 }
 
-function ours(name: string, title: string, options: PoolOptions = {}): Contender {
-  return throughPrisma(name, title, async ({ url, poolSize }) => {
+function ours(name: string, options: PoolOptions = {}): Contender {
+  return throughPrisma(name, async ({ url, poolSize }) => {
     const { RealPoolAdapter } = await import('prisma-pg-real-pool')
     const pool: PoolOptions = { minSize: Math.min(2, poolSize), maxSize: poolSize, timeout: '1m', ...options }
     const factory = new RealPoolAdapter({ connectionString: url, pool })
@@ -98,11 +96,9 @@ function watchHolding(pool: Pool): () => number {
 const nameOf = ({ sql }: { readonly sql: string }): string => createHash('md5').update(sql).digest('hex')
 
 export const CONTENDERS: readonly Contender[] = [
-  adapterPg(BASELINE, '@prisma/adapter-pg'),
-  adapterPg('adapter-pg-named', '@prisma/adapter-pg, statementNameGenerator', {
-    statementNameGenerator: nameOf,
-  }),
-  ours('ours', 'prisma-pg-real-pool'),
-  { name: NULL, title: 'answers from memory', isLearner: true, connect: connectNull },
-  { name: 'pg', title: 'pg alone, prepared statements', isLearner: true, connect: connectPlainPg },
+  adapterPg(BASELINE),
+  adapterPg('adapter-pg-named', { statementNameGenerator: nameOf }),
+  ours('ours'),
+  { name: NULL, isLearner: true, connect: connectNull },
+  { name: 'pg', isLearner: true, connect: connectPlainPg },
 ]

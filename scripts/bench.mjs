@@ -1,5 +1,5 @@
-// `npm run bench -- [options]`, `npm run bench -- <benchmark> [options]`: builds what it needs, then measures. Standard output belongs to the
-// benchmark alone, so that `--json` can be piped.
+// `npm run bench -- [options]`, `npm run bench -- <benchmark> [options]`: builds what it needs, then measures.
+// Standard output belongs to the benchmark alone, so that `--json` can be piped.
 import { pnpm, run } from './toolchain.mjs'
 
 await pnpm(['exec', 'turbo', 'run', 'build', '--filter=bench', '--output-logs=errors-only'], { quiet: true })

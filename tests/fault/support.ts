@@ -1,6 +1,5 @@
 // A stage for faults: a database with the tests' tables, a proxy in front of its server, pools and clients of
 // Prisma through it, and the one claim that holds after every fault: the pool is whole.
-import vm from 'node:vm'
 import { expect } from '@jest/globals'
 import {
   type AcquireLeaseOptions,
@@ -16,6 +15,7 @@ import { createWorld, type Opened, type World } from '../prisma/support.js'
 import type { TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
+import { realProcess } from '../support/real-process.js'
 
 export { collectWarnings, pidOf, SUBJECT } from '../integration/support.js'
 export { gate, knownErrorOf, type Opened } from '../prisma/support.js'
@@ -122,8 +122,6 @@ async function heal(proxy: Proxy): Promise<void> {
 
 /** Collects what nobody caught, from now until `stop`. */
 function watchProcess(): { readonly errors: unknown[]; stop(): void } {
-  // Jest gives tests a copy of `process`, which hears of nothing.
-  const realProcess = vm.runInThisContext('process') as NodeJS.Process
   const errors: unknown[] = []
   const note = (error: unknown): void => void errors.push(error)
   realProcess.on('unhandledRejection', note)

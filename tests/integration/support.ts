@@ -1,11 +1,11 @@
 // Statements for the adapter's contract as Prisma would send them, failures as values, and warnings of Node.
-import vm from 'node:vm'
 import { expect } from '@jest/globals'
 import type { SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
 import type { Client } from 'pg'
 import type { PoolOptions } from 'prisma-pg-real-pool'
 import type { TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
+import { realProcess } from '../support/real-process.js'
 
 /** The `application_name` of every connection that a test asks about. */
 export const SUBJECT = 'subject'
@@ -68,8 +68,6 @@ export interface Warnings {
 
 /** Collects what Node warns of, deprecations included, from now until `stop`. */
 export function collectWarnings(): Warnings {
-  // Jest gives tests a copy of `process`, which hears of nothing.
-  const realProcess = vm.runInThisContext('process') as NodeJS.Process
   const warnings: string[] = []
   const details: string[] = []
   const note = ({ message, detail = '' }: Error & { detail?: string }) => {

@@ -1,6 +1,5 @@
 // The real side: a pool on a manual clock, and a connector that ends nothing by itself. Whatever is done to the
 // pool is told to the model, too.
-import vm from 'node:vm'
 import type fc from 'fast-check'
 import { isPoolError } from '../../packages/adapter/src/pool/errors.js'
 import { Pool } from '../../packages/adapter/src/pool/pool.js'
@@ -8,6 +7,7 @@ import { Counters } from '../../packages/adapter/src/pool/stats.js'
 import type { CloseOptions, Condition } from '../../packages/adapter/src/pool/types.js'
 import type { Timer, TimerOptions } from '../../packages/adapter/src/pool/clock.js'
 import { ManualClock } from '../support/manual-clock.js'
+import { realProcess } from '../support/real-process.js'
 import { type ModelConnection, ModelConnector } from './connector.js'
 import type { Known } from './connections.js'
 import { atAnyTime, atRest, mayEnd } from './invariants.js'
@@ -290,9 +290,6 @@ export class World {
     this.#window = this.clock.setTimer(maxIdle, end, { keepAlive: false })
   }
 }
-
-// Jest gives tests a copy of `process`, which hears of nothing.
-const realProcess = vm.runInThisContext('process') as NodeJS.Process
 
 function refusesASecondReturn(lease: { release(): Promise<void> }): boolean {
   try {

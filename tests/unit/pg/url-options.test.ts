@@ -1,4 +1,3 @@
-import vm from 'node:vm'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import {
   type RealPoolAdapterOptions,
@@ -6,6 +5,7 @@ import {
   resolveRealPoolOptions,
 } from '../../../packages/adapter/src/options.js'
 import { collectWarnings, type Warnings } from '../../integration/support.js'
+import { realProcess } from '../../support/real-process.js'
 
 let heard: Warnings
 
@@ -120,7 +120,6 @@ describe('what has no effect', () => {
   test('is warned of once, by name, with a code and without a value', async () => {
     const emitted: (Error & { code?: string })[] = []
     const note = (warning: Error) => void emitted.push(warning)
-    const realProcess = vm.runInThisContext('process') as NodeJS.Process
     realProcess.on('warning', note)
     resolve('requirepeer=ann&passfile=hunter2')
     resolve('requirepeer=ann&sslcrl=x')

@@ -14,6 +14,7 @@ import { pidOf, SUBJECT } from '../integration/support.js'
 import { createWorld, type Opened, type World } from '../prisma/support.js'
 import type { TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
+import { acquireAll } from '../support/leases.js'
 import { Proxy } from '../support/proxy.js'
 import { realProcess } from '../support/real-process.js'
 
@@ -168,16 +169,6 @@ export async function expectWhole({ database }: Stage, subject: Subject | RealPo
       requestsErrors: subject.refused,
     })
   }
-}
-
-/** All or none. */
-async function acquireAll(count: number, acquire: () => Promise<Lease>): Promise<Lease[]> {
-  const results = await Promise.allSettled(Array.from({ length: count }, acquire))
-  const leases = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-  const failure = results.find((result) => result.status === 'rejected')
-  if (failure === undefined) return leases
-  await Promise.all(leases.map((lease) => lease.release()))
-  throw failure.reason
 }
 
 /** Ends the subject's sessions that a condition on `pg_stat_activity` chooses; tells how many. */

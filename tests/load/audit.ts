@@ -5,13 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import type { Lease, RealPool } from 'prisma-pg-real-pool'
 import type { TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
+import { acquireAll } from '../support/leases.js'
 
 const WHOLE_WITHIN_MS = 20_000
 
 /** As many connections as the pool may have can be lent at once, and the server knows of no other. */
 export async function auditPool(database: TestDatabase, name: string, pool: RealPool): Promise<string[]> {
   const { poolMax } = pool.getStats()
-  const leases = await acquireAll(pool, poolMax)
+  const leases = await acquireMost(pool)
   const pids = leases.map(({ client }) => pidOf(client))
   const problems = await untilNone(async () => {
     const known = (await database.backends(name)).map(({ pid }) => pid)
@@ -38,15 +40,13 @@ function unequal(what: string, is: string | number, should: string | number): st
   return is === should ? [] : [`${what}: ${is}, not ${should}`]
 }
 
-/** All of them; while the pool recovers, some requests may fail. */
-async function acquireAll(pool: RealPool, count: number): Promise<Lease[]> {
-  const deadline = performance.now() + WHOLE_WITHIN_MS
-  for (;;) {
-    const results = await Promise.allSettled(Array.from({ length: count }, () => pool.acquire()))
-    const leases = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-    if (leases.length === count) return leases
-    await Promise.all(leases.map((lease) => lease.release()))
-    if (performance.now() > deadline) throw new Error('the pool did not become whole again')
+/** As many as it may lend; while it recovers, some requests may fail. */
+async function acquireMost(pool: RealPool): Promise<Lease[]> {
+  const { poolMax } = pool.getStats()
+  try {
+    return await eventually(() => acquireAll(poolMax, () => pool.acquire()), { timeoutMs: WHOLE_WITHIN_MS })
+  } catch (error) {
+    throw new Error('the pool did not become whole again', { cause: error })
   }
 }
 
@@ -66,7 +66,7 @@ function pidOf(client: Client): number {
 
 /** The most listeners that any connection of the pool has, on the client and what is beneath it. */
 export async function listenersOf(pool: RealPool): Promise<number> {
-  const leases = await acquireAll(pool, pool.getStats().poolMax)
+  const leases = await acquireMost(pool)
   const counts = leases.map(({ client }) => {
     const { connection } = client as Client & { connection: EventEmitter & { stream: EventEmitter } }
     return [client, connection, connection.stream].reduce((sum, emitter) => sum + countListeners(emitter), 0)

@@ -3,7 +3,7 @@ import { figure } from '../tables.js'
 import { machineOf, titleOf } from './console-report.js'
 import { BASELINE, CONTENDERS, NULL } from './contenders.js'
 import type { Cell, Comparison } from './results.js'
-import { SETTINGS } from './settings.js'
+import { isBurst, SETTINGS } from './settings.js'
 import type { Estimate } from './statistics.js'
 import { type Summary, summarize } from './summary.js'
 import { WORKS } from './works.js'
@@ -22,7 +22,6 @@ export function withFigures(text: string, figures: string): string {
 }
 
 export function renderMarkdown(comparison: Comparison): string {
-  const settings = SETTINGS.filter(({ name }) => comparison.cells.some(({ setting }) => setting === name))
   const day = comparison.startedAt.slice(0, 'yyyy-mm-dd'.length)
   return [
     `Measured on ${day}:`,
@@ -30,10 +29,7 @@ export function renderMarkdown(comparison: Comparison): string {
       .map((line) => `- ${line}`)
       .join('\n'),
     '### Speed, in multiples of `adapter-pg`',
-    speedTable(
-      comparison,
-      settings.filter(({ isBurst }) => !isBurst).map(({ name }) => name),
-    ),
+    speedTable(comparison),
     '### CPU time of one call, in microseconds',
     cpuTable(comparison),
     ...burst(comparison),
@@ -42,9 +38,9 @@ export function renderMarkdown(comparison: Comparison): string {
   ].join('\n\n')
 }
 
-function speedTable({ cells }: Comparison, settings: readonly string[]): string {
+function speedTable({ cells }: Comparison): string {
   const names = contendersOf(cells).filter((name) => name !== BASELINE && name !== NULL)
-  const rows = settings.flatMap((setting) =>
+  const rows = SETTINGS.filter((each) => !each.isBurst).flatMap(({ name: setting, title }) =>
     cells
       .filter((cell) => cell.setting === setting)
       .map((cell) => {
@@ -52,7 +48,7 @@ function speedTable({ cells }: Comparison, settings: readonly string[]): string 
         const baseline = find(summaries, BASELINE)
         return [
           titleOf(WORKS, cell.work),
-          titleOf(SETTINGS, setting),
+          title,
           `${figure(baseline?.callsPerSecond)}/s`,
           ...names.map((name) => interval(find(summaries, name)?.speed, 1)),
         ]
@@ -85,9 +81,7 @@ function cpuTable({ cells }: Comparison): string {
 }
 
 function burst({ cells }: Comparison): string[] {
-  const bursts = cells.filter((cell) =>
-    SETTINGS.some(({ name, isBurst }) => isBurst && name === cell.setting),
-  )
+  const bursts = cells.filter(({ setting }) => isBurst(setting))
   return bursts.flatMap((cell) => [
     `### ${titleOf(SETTINGS, cell.setting)}, ${titleOf(WORKS, cell.work)}`,
     table(

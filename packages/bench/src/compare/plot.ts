@@ -7,7 +7,7 @@ import { SVGRenderer } from 'echarts/renderers'
 import { titleOf } from './console-report.js'
 import { BASELINE, CONTENDERS } from './contenders.js'
 import type { Comparison } from './results.js'
-import { SETTINGS } from './settings.js'
+import { isBurst, SETTINGS } from './settings.js'
 import { summarize } from './summary.js'
 import { WORKS } from './works.js'
 
@@ -31,9 +31,7 @@ const SHOWN: readonly string[] = CONTENDERS.filter(
 ).map(({ name }) => name)
 
 export function renderPlot(comparison: Comparison): string {
-  const cells = comparison.cells.filter(({ setting }) =>
-    SETTINGS.some(({ name, isBurst }) => name === setting && !isBurst),
-  )
+  const cells = comparison.cells.filter(({ setting }) => !isBurst(setting))
   const height = MARGIN + cells.length * (ROW_HEIGHT * SHOWN.length + 8)
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
   const speeds = SHOWN.map((name) =>

@@ -50,3 +50,7 @@ export const SETTINGS: readonly Setting[] = [
     isBurst: true,
   },
 ]
+
+export function isBurst(setting: string): boolean {
+  return SETTINGS.some((each) => each.isBurst && each.name === setting)
+}

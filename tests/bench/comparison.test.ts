@@ -20,7 +20,7 @@ describe('a quick run', () => {
     const choice = ['--work', 'findFirst,uniqueViolations', '--setting', 'loopback,rtt0.5-pool2']
     stdout = (await bench('--quick', ...choice, '--out', out)).stdout
     comparison = JSON.parse(await readFile(out, 'utf8')) as Comparison
-  }, 180_000)
+  }, 600_000)
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 

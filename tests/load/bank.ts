@@ -9,7 +9,7 @@ import type { Journal } from './journal.js'
 import type { Random } from './random.js'
 
 export const ACCOUNTS = 20
-export const BALANCE = 1_000
+const BALANCE = 1_000
 export const TOTAL = ACCOUNTS * BALANCE
 
 const MIGRATIONS = path.join(__dirname, '../../../prisma/migrations')

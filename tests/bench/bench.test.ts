@@ -82,6 +82,7 @@ describe('the command', () => {
     for (const name of ['--work', 'findFirst', 'loopback', 'pool-cost', 'waiters', '--rounds <n>', '--json'])
       expect(stdout).toContain(name)
     expect((await bench('memory', '--help')).stdout).toBe(stdout)
+    expect((await bench('--quick', '--help')).stdout).toBe(stdout)
   })
 })
 

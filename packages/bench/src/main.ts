@@ -12,14 +12,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = { 'pool-cost': poolCost,
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2)
-  const [first = '--'] = args
-  if (first.startsWith('--') && first !== '--help') return runComparison(args)
-  const command = parseCommand(args, BENCHMARKS)
-  if (command === undefined) {
-    console.log(`${comparisonHelp()}\n\n${helpOf(BENCHMARKS)}`)
-    return
-  }
-  const { name, benchmark, options, isJson } = command
+  if (args.includes('--help')) return console.log(`${comparisonHelp()}\n\n${helpOf(BENCHMARKS)}`)
+  const [name, ...rest] = args
+  if (name === undefined || name.startsWith('--')) return runComparison(args)
+  const { benchmark, options, isJson } = parseCommand(name, rest, BENCHMARKS)
   const report = await benchmark.run(options, (step) => console.error(`${name}: ${step} …`))
   const environment = describeEnvironment(report.postgresql)
   const measured = { benchmark: name, options, environment, report }

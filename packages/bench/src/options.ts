@@ -3,34 +3,31 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 import type { Benchmark } from './benchmark.js'
 
 export interface Command {
-  readonly name: string
   readonly benchmark: Benchmark
   readonly options: Readonly<Record<string, number>>
   readonly isJson: boolean
 }
 
-/** The command to run, or `undefined` when help is asked for. Throws an error whose message is one line. */
+/** Throws an error whose message is one line. */
 export function parseCommand(
-  args: readonly string[],
+  name: string,
+  args: string[],
   benchmarks: Readonly<Record<string, Benchmark>>,
-): Command | undefined {
-  const [name = '--help', ...rest] = args
+): Command {
   const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined
   if (benchmark === undefined) {
-    if (name === '--help') return undefined
     throw new Error(`there is no benchmark "${name}", but ${Object.keys(benchmarks).join(', ')}. See --help.`)
   }
   const names = Object.keys(benchmark.options)
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
-  const known = { ...Object.fromEntries(names.map((option) => [option, text])), json: flag, help: flag }
-  const values: Readonly<Record<string, string | boolean | undefined>> = parse({ args: rest, options: known })
-  if (values['help'] === true) return undefined
+  const known = { ...Object.fromEntries(names.map((option) => [option, text])), json: flag }
+  const values: Readonly<Record<string, string | boolean | undefined>> = parse({ args, options: known })
   const options = Object.entries(benchmark.options).map(([option, { min, max, fallback }]) => {
     const given = values[option]
     return [option, typeof given === 'string' ? wholeNumber(option, given, min, max) : fallback] as const
   })
-  return { name, benchmark, options: Object.fromEntries(options), isJson: values['json'] === true }
+  return { benchmark, options: Object.fromEntries(options), isJson: values['json'] === true }
 }
 
 export function helpOf(benchmarks: Readonly<Record<string, Benchmark>>): string {

@@ -1,16 +1,10 @@
 // Clients that borrow at the same time, over opens, closes and restores that end in any order: after each step
 // the same rules hold as in pool.model.test.ts, and everybody is served.
-import { afterEach, expect, jest, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { expectNothingLeft } from '../unit/pool/support.js'
-import { heal } from './healing.js'
-import { parameters, timeoutMs } from './runs.js'
+import { inWorld, parameters, timeoutMs } from './runs.js'
 import { runSettings } from './settings.js'
-import { type Return, World } from './world.js'
-
-afterEach(() => {
-  jest.restoreAllMocks()
-})
+import type { Return, World } from './world.js'
 
 /** One use of a connection. */
 interface Use {
@@ -94,10 +88,8 @@ test(
         fc.scheduler(),
         fc.array(fc.array(use, { minLength: 1, maxLength: 4 }), { minLength: 2, maxLength: 8, size: 'max' }),
         fc.nat(3),
-        async (settings, scheduler, allUses, failures) => {
-          jest.spyOn(Math, 'random').mockReturnValue(settings.random)
-          const world = new World({ ...settings, maxWaiting: 0 }, scheduler)
-          try {
+        (settings, scheduler, allUses, failures) =>
+          inWorld({ ...settings, maxWaiting: 0 }, scheduler, async (world) => {
             // An outage that ends before anyone is told of it.
             if (settings.growth === 'gradual') world.connector.failures = failures
             world.open()
@@ -107,13 +99,7 @@ test(
             expect(clients.gaveUp).toBeLessThanOrEqual(
               allUses.flat().filter(({ isImpatient }) => isImpatient).length,
             )
-            await heal(world)
-            await expectNothingLeft(world)
-          } finally {
-            world.dispose()
-            jest.restoreAllMocks()
-          }
-        },
+          }),
       ),
       parameters(),
     )

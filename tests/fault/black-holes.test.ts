@@ -132,7 +132,8 @@ describe('a black hole', () => {
           stage.proxy.forget()
           await tx.log.create({ data: { text: 'never' } })
         },
-        { timeout: 300 },
+        // In which the first statement has to come through.
+        { timeout: 2_000 },
       ),
     )
     expect(error.message).toMatch(/Transaction already closed: .* rolled back while it ran/)

@@ -83,7 +83,8 @@ test('a transaction of Prisma is told at its timeout, and nothing of it is saved
         await server.signal('SIGSTOP')
         await tx.log.create({ data: { text: 'never' } })
       },
-      { timeout: 300 },
+      // In which the first statement has to come through.
+      { timeout: 2_000 },
     ),
   )
   expect(error.message).toMatch(/Transaction already closed/)

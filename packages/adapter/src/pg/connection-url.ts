@@ -44,22 +44,19 @@ function partsOf(address: string): Parts {
     // The parser's own error may quote the URL.
     throw unreadable()
   }
-  const { host, port, database, user, password } = parsed
-  return {
-    ...(host ? { host } : {}),
-    ...(port ? { port: portOf(port) } : {}),
-    ...(database ? { database } : {}),
-    ...(user ? { user } : {}),
-    ...(password ? { password } : {}),
-  }
+  return given(parsed)
 }
 
 /** What may stand among the parameters instead; the name of the database is libpq's `dbname`, or pg's `db`. */
 function partsIn(parameters: ReadonlyMap<string, string>): Parts {
-  const [host, port, user, password] = ['host', 'port', 'user', 'password'].map((name) =>
-    parameters.get(name),
-  )
   const database = parameters.get('dbname') ?? parameters.get('db')
+  return given({ ...Object.fromEntries(parameters), database })
+}
+
+type Texts = { readonly [Part in keyof Parts]?: string | null | undefined }
+
+/** Those that are not empty. */
+function given({ host, port, database, user, password }: Texts): Parts {
   return {
     ...(host ? { host } : {}),
     ...(port ? { port: portOf(port) } : {}),

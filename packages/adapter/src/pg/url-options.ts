@@ -11,8 +11,6 @@ import { TLS_PARAMETERS } from './tls-config.js'
 type Parameters = ReadonlyMap<string, string>
 type Read<T> = (value: string, name: string) => T
 
-const asText: Read<string> = (value) => value
-
 const asNumber: Read<number> = (value, name) => {
   if (/^\d+$/.test(value)) return Number(value)
   throw new OptionsError(`\`${name}\` in the connection URL must be a whole number, 0 or more`)
@@ -58,7 +56,7 @@ const POOL: Readonly<Record<string, Read<PoolOptions>>> = {
 }
 
 const OTHERS: Readonly<Record<string, Read<Partial<RealPoolAdapterOptions>>>> = {
-  schema: (value) => (value === '' ? {} : { schema: asText(value, 'schema') }),
+  schema: (value) => ({ schema: value }),
   pgbouncer: (value, name) => ({ pooler: asBoolean(value, name) ? 'transaction' : 'none' }),
 }
 

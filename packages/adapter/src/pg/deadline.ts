@@ -16,6 +16,8 @@ export function within<T>(
   clock: Clock,
   work: (deadline: Deadline) => Promise<T>,
 ): Promise<T> {
+  const closed = (): Error => new Error('the pool was closed')
+  if (signal.aborted) return Promise.reject(closed())
   // As many as are opened at the same time.
   setMaxListeners(0, signal)
   const deadline = { isOver: false, onOver: undefined as ((error: Error) => void) | undefined }
@@ -30,12 +32,10 @@ export function within<T>(
       if (deadline.onOver === undefined) reject(error)
       else deadline.onOver(error)
     }
-    const onAbort = (): void => giveUp(new Error('the pool was closed'))
-    const timer =
-      Number.isFinite(ms) && !signal.aborted
-        ? clock.setTimer(ms, () => giveUp(tooLate()), { keepAlive: true })
-        : undefined
-    if (signal.aborted) return onAbort()
+    const onAbort = (): void => giveUp(closed())
+    const timer = Number.isFinite(ms)
+      ? clock.setTimer(ms, () => giveUp(tooLate()), { keepAlive: true })
+      : undefined
     signal.addEventListener('abort', onAbort, { once: true })
     work(deadline).then(resolve, reject).finally(end)
   })

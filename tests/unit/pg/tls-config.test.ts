@@ -74,6 +74,7 @@ describe('refused', () => {
     ['sslmode=prefer&sslnegotiation=direct', '`sslnegotiation=direct` needs an `sslmode` of require'],
     ['sslkey=package.json', '`sslkey` needs `sslcert`'],
     ['sslrootcert=package.json&sslcert=package.json', '`sslcert` needs `sslkey`'],
+    ['sslcert=system&sslkey=system', '`sslcert` names a file that cannot be read (ENOENT): system'],
     ['sslrootcert=/nope/ca.pem', '`sslrootcert` names a file that cannot be read (ENOENT): /nope/ca.pem'],
     ['sslcert=package.json&sslkey=package.json', 'the certificate, its key or its password cannot be used'],
   ])('%s', (query, message) => {

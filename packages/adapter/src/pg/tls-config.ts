@@ -216,7 +216,7 @@ class Settings {
   }
 
   get isUnverified(): boolean {
-    return this.get('sslmode') === 'no-verify' || (this.get('sslmode') ?? this.get('ssl')) === 'no-verify'
+    return (this.get('sslmode') ?? this.get('ssl')) === 'no-verify'
   }
 
   get asksForTls(): boolean {
@@ -235,7 +235,7 @@ class Settings {
 
   file(name: string): Buffer | undefined {
     const path = this.get(name)
-    if (path === undefined || path === 'system') return undefined
+    if (path === undefined) return undefined
     try {
       return readFileSync(path)
     } catch (error) {

@@ -32,10 +32,12 @@ test('a host with several addresses is explained by the first of its failures', 
 })
 
 test('what is not known is told as it is, and tried again', () => {
-  expect(explainConnectFailure('h:1', failure('odd'))).toEqual({
-    isPermanent: false,
-    message: 'could not connect to h:1: odd',
-  })
+  for (const error of [failure('odd'), failure('odd', 'ODD'), failure('odd', 'constructor')]) {
+    expect(explainConnectFailure('h:1', error)).toEqual({
+      isPermanent: false,
+      message: 'could not connect to h:1: odd',
+    })
+  }
 })
 
 test('no connection URL that somebody put into an error gets into the message', () => {

@@ -75,10 +75,16 @@ export function messageOf(error: unknown): string {
   return typeof message === 'string' ? redact(message) : typeof error
 }
 
+/** An SQLSTATE, or the code of a socket or TLS error. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return typeof code === 'string' ? code : undefined
+}
+
 function adviceFor(error: unknown): Advice | undefined {
   if (error instanceof CredentialsError) return { isPermanent: true, advice: '' }
-  const code = (error as { code?: unknown } | null)?.code
-  if (typeof code === 'string' && code in ADVICE) return ADVICE[code]
+  const code = codeOf(error)
+  if (code !== undefined && Object.hasOwn(ADVICE, code)) return ADVICE[code]
   const message = messageOf(error)
   return ADVICE_BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1]
 }

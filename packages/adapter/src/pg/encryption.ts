@@ -5,6 +5,7 @@
 import { TLSSocket } from 'node:tls'
 import type { Client } from 'pg'
 import { handshakeOf } from './client-state.js'
+import { codeOf } from './connect-failure.js'
 
 /** What the server refuses a connection with that should be encrypted, or should not, or shows no certificate. */
 const INVALID_AUTHORIZATION = '28000'
@@ -73,8 +74,4 @@ export function requireChannelBinding(client: Client, fail: (error: Error) => vo
   connection.on('authenticationOk', () => {
     if (!isProven) refuse()
   })
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null)?.code
 }

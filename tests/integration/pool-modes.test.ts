@@ -113,6 +113,10 @@ describe.each<[string, PoolOptions]>([
 
   test.each<[string, PoolOptions['configure'], RegExp]>([
     ['that throws', () => Promise.reject(new Error('no tenant')), /the configure hook failed: no tenant/],
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    ['that throws nothing', () => Promise.reject(), /the configure hook failed: undefined/],
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    ['that throws no text', () => Promise.reject(Object.create(null)), /the configure hook failed: object/],
     ['that fails in SQL', (client) => client.query('WAT'), /the configure hook failed: syntax error/],
     [
       'that leaves a transaction open',

@@ -19,6 +19,7 @@ import {
   submitQuery,
   transactionStatus,
 } from './client-state.js'
+import { messageOf } from './connect-failure.js'
 import type { PreparedStatements } from './prepared-statements.js'
 import { type Columns, Script, Statement, type StatementConfig, type StatementResult } from './statement.js'
 import {
@@ -301,17 +302,14 @@ export class PgConnection {
 
   /** Runs a hook of the user's that must leave the connection as clean as it found it. */
   async runHook(name: string, hook: ConnectionHook, limitMs: number): Promise<void> {
-    let failure: unknown
+    let failure: Error | undefined
     const done = Promise.resolve()
       .then(() => hook(this.client))
       .catch((error: unknown) => {
-        failure = error
-        throw error
+        failure = new Error(`the ${name} hook failed: ${messageOf(error)}`, { cause: error })
+        throw failure
       })
-    if (!(await this.#within(limitMs, done))) {
-      const what = failure === undefined ? 'took too long' : `failed: ${messageOf(failure)}`
-      throw new Error(`the ${name} hook ${what}`, { cause: failure })
-    }
+    if (!(await this.#within(limitMs, done))) throw failure ?? new Error(`the ${name} hook took too long`)
     if (isBusy(this.client)) await this.becomesReady()
     // What a hook leaves in the session is meant to be there.
     this.markClean()
@@ -387,8 +385,4 @@ interface Overrun {
   /** Set when it has passed. */
   cancelled: Promise<boolean> | undefined
   end(): void
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

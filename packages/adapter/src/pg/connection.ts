@@ -115,7 +115,7 @@ export class PgConnection {
 
   /** The statement that began a transaction which is open and was left to nobody, as far as there is one. */
   get openTransaction(): string | undefined {
-    return transactionStatus(this.client) === 'I' ? undefined : this.#transactionText
+    return this.isInTransaction ? this.#transactionText : undefined
   }
 
   get isBroken(): boolean {
@@ -145,8 +145,7 @@ export class PgConnection {
 
   get condition(): Condition {
     if (this.#lost !== undefined || !isUsable(this.client)) return 'broken'
-    if (isBusy(this.client) || transactionStatus(this.client) !== 'I') return 'unclean'
-    return this.isChanged ? 'unclean' : 'clean'
+    return this.isBusy || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
   }
 
   /**
@@ -252,7 +251,7 @@ export class PgConnection {
   /** Ends the statement and the transaction that a borrower left behind; rejects when they do not end. */
   async endWork(): Promise<void> {
     if (isBusy(this.client) && !(await this.becomesReady())) throw new Error('the connection is still busy')
-    if (transactionStatus(this.client) === 'I') return
+    if (!this.isInTransaction) return
     if (!(await this.#within(SETTLE_MS, this.script('ROLLBACK')))) {
       throw new Error('the transaction left open could not be rolled back')
     }

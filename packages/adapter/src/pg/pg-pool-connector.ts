@@ -3,7 +3,7 @@
  * as it would want them: nothing runs on them, no transaction is open, the session is as it was.
  */
 import type { Client } from 'pg'
-import type { PgPool } from '../options.js'
+import type { ConnectionHooks, PgPool } from '../options.js'
 import { UNREAD_AFTER_MS } from '../pool/circulation.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason } from '../pool/types.js'
@@ -13,10 +13,7 @@ import { PgConnection } from './connection.js'
 import { type ConnectorOptions, PgConnector } from './connector.js'
 import { tellLost } from './pg-pool-watch.js'
 
-type Limits = Pick<
-  ConnectorOptions,
-  'limitMs' | 'credentialsTimeoutMs' | 'queryTimeoutMs' | 'statementCacheSize' | 'sharesSessions'
->
+type Limits = Omit<ConnectorOptions, keyof ConnectionHooks>
 type PoolClient = Awaited<ReturnType<PgPool['connect']>>
 
 const DONE = Promise.resolve()

@@ -41,7 +41,7 @@ export class StatementNames {
   }
 }
 
-/** By the types of its parameters, too: those that its text names; the others are for the server to find. */
+/** The text alone tells statements apart: types of parameters stand in it, or are for the server to find. */
 function nameFor(text: string): string {
   return `real_pool_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
 }

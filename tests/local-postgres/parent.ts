@@ -32,7 +32,7 @@ export interface ParentOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'env' 
   /** A copy of the package; by default, ours. */
   readonly localPostgres?: string
   readonly options?: object
-  /** A function body with \`server\` and \`say\`; by default the program has nothing more to do. */
+  /** A function body with `server` and `say`; by default the program has nothing more to do. */
   readonly then?: string
 }
 

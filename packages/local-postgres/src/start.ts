@@ -3,6 +3,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import path from 'node:path'
 import { LocalPostgresError } from './errors.js'
+import { hasExited } from './processes.js'
 import type {
   Command,
   LocalPostgresOptions,
@@ -104,7 +105,7 @@ class Supervisor {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    if (hasExited(this.#process)) return
     await this.call({ type: 'stop' })
     this.#process.ref()
     await this.#exited

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type pg from 'pg'
 import { eventually } from '../support/eventually.js'
 import { type Application, createApplication, expectAllIdle } from './pg-pool-support.js'
-import { errorOf, pidOf, sleepRuns, sql, statesOf, SUBJECT, valueOf } from './support.js'
+import { COUNT_LOCKS, errorOf, pidOf, sleepRuns, sql, statesOf, SUBJECT, valueOf } from './support.js'
 
 let app: Application
 
@@ -155,12 +155,7 @@ describe('what we leave in the session never reaches another user of the pool', 
       `SELECT setting = reset_val FROM pg_settings WHERE name = 'TimeZone'`,
       true,
     ],
-    [
-      'a lock',
-      'SELECT pg_advisory_lock(42)',
-      `SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory'`,
-      0,
-    ],
+    ['a lock', 'SELECT pg_advisory_lock(42)', COUNT_LOCKS, 0],
   ])('%s: the pool makes another connection', async (_, left, question, answer) => {
     const { pool, connection } = await app.share()
     const pid = await valueOf(connection, PID)

@@ -29,8 +29,10 @@ test('whenever its connection is ended, a statement runs at most once, and exact
     )
     // At all moments of the statement's life, from before it arrives until after it ends.
     for (let turn = 0; turn < round % 12; turn++) await new Promise((resolve) => setImmediate(resolve))
+    // Without waiting for the end of one before the other is told.
     await database.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = $1`,
       [SUBJECT],
     )
     const isSuccess = await call

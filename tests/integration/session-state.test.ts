@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { Client } from 'pg'
 import { RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
-import { collectWarnings, pidOf, SUBJECT } from './support.js'
+import { collectWarnings, COUNT_LOCKS, pidOf, SUBJECT } from './support.js'
 
 let database: TestDatabase
 let pool: RealPool
@@ -89,12 +89,7 @@ describe('the next borrower, on the same connection, meets nothing of', () => {
       'SELECT count(*)::int FROM pg_cursors',
       0,
     ],
-    [
-      'a lock of the session',
-      'SELECT pg_advisory_lock(42)',
-      `SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory'`,
-      0,
-    ],
+    ['a lock of the session', 'SELECT pg_advisory_lock(42)', COUNT_LOCKS, 0],
   ])('%s', async (_, left, question, answer) => {
     await pool.use((client) => client.query(left))
     expect(await pool.use((client) => valueOf(client, question))).toEqual(answer)

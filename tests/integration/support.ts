@@ -43,16 +43,23 @@ export async function statesOf(database: TestDatabase): Promise<(string | null)[
   return (await database.backends(SUBJECT)).map(({ state }) => state)
 }
 
+/** Asks how many advisory locks there are in the database. */
+export const COUNT_LOCKS = `SELECT count(*)::int FROM pg_locks JOIN pg_database ON pg_database.oid = database
+  WHERE datname = current_database() AND locktype = 'advisory'`
+
+type Asked = Pick<TestDatabase, 'query'>
+
 /** Waits until `pg_sleep` runs on the server: a request to cancel that comes before it would go by. */
-export async function sleepRuns(database: TestDatabase): Promise<void> {
+export async function sleepRuns(database: Asked): Promise<void> {
   await statementWaits(database, 'PgSleep')
 }
 
 /** Waits until a statement waits on the server, for something that `pg_stat_activity` calls so. */
-export async function statementWaits(database: TestDatabase, event: string): Promise<void> {
+export async function statementWaits(database: Asked, event: string): Promise<void> {
   await eventually(async () => {
     const rows = await database.query(
-      `SELECT FROM pg_stat_activity WHERE application_name = $1 AND state = 'active' AND wait_event = $2`,
+      `SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = $1 AND state = 'active' AND wait_event = $2`,
       [SUBJECT, event],
     )
     expect(rows).toHaveLength(1)

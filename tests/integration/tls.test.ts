@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { RealPool, type RealPoolOptions } from 'prisma-pg-real-pool'
 import { Proxy } from '../support/proxy.js'
 import { PASSPHRASE, PASSWORD, startTlsServer, type TlsServer } from '../support/tls-server.js'
-import { sleepRuns } from './support.js'
+import { sleepRuns, SUBJECT } from './support.js'
 
 /** Since PostgreSQL 17. */
 const hasDirectNegotiation = process.env.LOCAL_POSTGRES_VERSION !== '14'
@@ -375,15 +375,13 @@ test('a statement is cancelled by the same way', async () => {
   for (const query of ['sslmode=verify-full', ...direct, 'sslmode=prefer', 'sslmode=disable']) {
     await using pool = new RealPool({
       connectionString: server.url('anyone', query === 'sslmode=verify-full' ? `${query}&${ca()}` : query),
-      application_name: 'subject',
+      application_name: SUBJECT,
       pool: { maxSize: 1, minSize: 0 },
     })
     await pool.open()
     const lease = await pool.acquire()
     const ended = lease.client.query('SELECT pg_sleep(60)').catch((error: Error) => error.message)
-    await sleepRuns({
-      query: (sql: string) => server.query(sql.replace('$1', `'subject'`).replace('$2', `'PgSleep'`)),
-    } as never)
+    await sleepRuns(server)
     await lease.release()
     expect(await ended).toContain('canceling statement')
   }

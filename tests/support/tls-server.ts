@@ -6,6 +6,7 @@ import path from 'node:path'
 import { startLocalPostgres } from 'local-postgres'
 import pg from 'pg'
 import { asIdentity, Authority, withPassphrase } from './certificates.js'
+import type { TestDatabase } from './database.js'
 import { eventually } from './eventually.js'
 
 export const PASSWORD = 'role-s3cret'
@@ -33,7 +34,7 @@ export interface TlsServer {
   write(name: string, text: string): string
   /** Turns TLS on or off, for connections to come. */
   setTls(isOn: boolean): Promise<void>
-  query(sql: string): Promise<unknown[]>
+  readonly query: TestDatabase['query']
   stop(): Promise<void>
 }
 
@@ -96,7 +97,9 @@ export async function startTlsServer(): Promise<TlsServer> {
       return file
     },
     setTls,
-    query: async (sql) => (await observer.query<pg.QueryResultRow>(sql)).rows,
+    async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []) {
+      return (await observer.query<Row>(sql, [...values])).rows
+    },
     async stop() {
       await observer.end()
       await server.stop()

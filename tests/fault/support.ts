@@ -10,7 +10,7 @@ import {
   type RealPoolOptions,
 } from 'prisma-pg-real-pool'
 import type { Client } from 'pg'
-import { pidOf, SUBJECT } from '../integration/support.js'
+import { pidOf, SUBJECT, terminate } from '../integration/support.js'
 import { createWorld, type Opened, type World } from '../prisma/support.js'
 import type { TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
@@ -18,7 +18,7 @@ import { acquireAll } from '../support/leases.js'
 import { Proxy } from '../support/proxy.js'
 import { realProcess } from '../support/real-process.js'
 
-export { collectWarnings, pidOf, SUBJECT } from '../integration/support.js'
+export { collectWarnings, pidOf, SUBJECT, terminate } from '../integration/support.js'
 export { gate, knownErrorOf, type Opened } from '../prisma/support.js'
 
 /** Well beyond the longest pause between two attempts to connect, and the close of a connection that is stuck. */
@@ -169,16 +169,6 @@ export async function expectWhole({ database }: Stage, subject: Subject | RealPo
       requestsErrors: subject.refused,
     })
   }
-}
-
-/** Ends the subject's sessions that a condition on `pg_stat_activity` chooses; tells how many. */
-export async function terminate({ database }: Stage, where = 'true'): Promise<number> {
-  const rows = await database.query(
-    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = $1 AND (${where})`,
-    [SUBJECT],
-  )
-  return rows.length
 }
 
 /** Ends the one session of the subject that is where the condition says, as soon as there is one. */

@@ -9,6 +9,7 @@ import { createWorld, errorOf, gate, knownErrorOf, SUBJECT, type World } from '.
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
 import { expectAllIdle } from './pg-pool-support.js'
+import { terminate } from './support.js'
 
 const SECRET = ['hunter', '2'].join('')
 
@@ -60,14 +61,6 @@ async function remote(): Promise<ReturnType<typeof share> & { readonly proxy: Pr
   return { proxy, ...share({ connectionString: proxy.urlOf(world.database.url), max: 3 }) }
 }
 
-async function terminate(where = 'true'): Promise<number> {
-  const rows = await world.database.query(
-    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = '${SUBJECT}' AND ${where}`,
-  )
-  return rows.length
-}
-
 function sleepALittle(client: PrismaClient): Promise<unknown>[] {
   return [1, 2, 3].map(() => client.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.01)`)
 }
@@ -87,7 +80,7 @@ test('a session that the server ends in the packet in which it began does not en
 describe('connections lost while idle', () => {
   test('leave the pool, are told to onPoolError, and no call notices', async () => {
     await Promise.all(sleepALittle(prisma))
-    expect(await terminate()).toBe(3)
+    expect(await terminate(world)).toBe(3)
     await eventually(() => expectAllIdle(pool, 0))
     expect(lostIdle).toHaveLength(3)
     await Promise.all(sleepALittle(prisma))
@@ -98,7 +91,7 @@ describe('connections lost while idle', () => {
   test('are not told to an adapter that has gone, and crash nothing then either', async () => {
     await Promise.all(sleepALittle(prisma))
     await prisma.$disconnect()
-    await terminate()
+    await terminate(world)
     await eventually(() => expectAllIdle(pool, 0))
     expect(lostIdle).toEqual([])
   })
@@ -106,7 +99,7 @@ describe('connections lost while idle', () => {
   test('are counted', async () => {
     const { adapter, prisma: client } = share({ connectionString: world.database.url })
     await client.user.count()
-    await terminate()
+    await terminate(world)
     await eventually(() => expect(adapter.pool.getStats().connectionsLost).toBe(1))
   })
 
@@ -139,7 +132,7 @@ describe('a connection lost in use', () => {
     })
     await locked.opened
     const running = knownErrorOf(prisma.user.update({ where: { id }, data: { balance: { increment: 5 } } }))
-    await eventually(async () => expect(await terminate(`wait_event_type = 'Lock'`)).toBe(1))
+    await eventually(async () => expect(await terminate(world, `wait_event_type = 'Lock'`)).toBe(1))
     expect((await running).code).toBe('P1017')
     held.open()
     await holder
@@ -153,7 +146,7 @@ describe('a connection lost in use', () => {
     const error = await errorOf(
       prisma.$transaction(async (tx) => {
         await tx.log.create({ data: { text: 'lost' } })
-        expect(await terminate(`state = 'idle in transaction'`)).toBe(1)
+        expect(await terminate(world, `state = 'idle in transaction'`)).toBe(1)
         await tx.log.create({ data: { text: 'never' } })
       }),
     )
@@ -169,7 +162,9 @@ describe('a connection lost in use', () => {
          FOR EACH ROW EXECUTE FUNCTION slow()`,
     )
     const transaction = errorOf(prisma.$transaction((tx) => tx.log.create({ data: { text: 'who knows' } })))
-    await eventually(async () => expect(await terminate(`query = 'COMMIT' AND state = 'active'`)).toBe(1))
+    await eventually(async () =>
+      expect(await terminate(world, `query = 'COMMIT' AND state = 'active'`)).toBe(1),
+    )
     await world.database.query('DROP FUNCTION slow CASCADE')
     expect(await transaction).toMatchObject({
       code: 'P1017',

@@ -47,6 +47,19 @@ export async function statesOf(database: TestDatabase): Promise<(string | null)[
 export const COUNT_LOCKS = `SELECT count(*)::int FROM pg_locks JOIN pg_database ON pg_database.oid = database
   WHERE datname = current_database() AND locktype = 'advisory'`
 
+/** Ends the subject's sessions that a condition on `pg_stat_activity` chooses; tells how many. */
+export async function terminate(
+  { database }: { readonly database: TestDatabase },
+  where = 'true',
+): Promise<number> {
+  const rows = await database.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = $1 AND (${where})`,
+    [SUBJECT],
+  )
+  return rows.length
+}
+
 type Asked = Pick<TestDatabase, 'query'>
 
 /** Waits until `pg_sleep` runs on the server: a request to cancel that comes before it would go by. */

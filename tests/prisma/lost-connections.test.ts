@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
+import { terminate } from '../integration/support.js'
 import { BACKEND, testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import {
@@ -46,20 +47,12 @@ afterEach(async () => {
   await eventually(async () => expect(await world.database.backends(SUBJECT)).toEqual([]))
 })
 
-async function terminate(where = 'true'): Promise<number> {
-  const rows = await world.database.query(
-    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = '${SUBJECT}' AND ${where}`,
-  )
-  return rows.length
-}
-
 describe('connections lost while idle', () => {
   const testWhereKept = testUnless({ null: 'has no idle connection' })
 
   testWhereKept('no call is told: 100 calls, 0 errors, on new connections', async () => {
     const pidsBefore = (await world.database.backends(SUBJECT)).map(({ pid }) => pid)
-    expect(await terminate()).toBe(3)
+    expect(await terminate(world)).toBe(3)
     await eventually(() => expect(adapter.pool.getStats().connectionsLost).toBe(3))
 
     const results = await Promise.allSettled(Array.from({ length: 100 }, () => pidOf(prisma)))
@@ -107,7 +100,7 @@ describe('connections lost while idle', () => {
       return failures
     }
     const callers = [caller(), caller(), caller()]
-    for (let round = 0; round < 5; round++) await terminate("state = 'idle'")
+    for (let round = 0; round < 5; round++) await terminate(world, "state = 'idle'")
     isOver = true
     const failures = (await Promise.all(callers)).flat()
     expect(failures.filter((code) => code !== 'P1017')).toEqual([])
@@ -118,7 +111,7 @@ describe('a connection lost in use', () => {
   test('fails the call with P1017, and the next call works', async () => {
     const running = knownErrorOf(prisma.$executeRaw`SELECT pg_sleep(10)`)
     // Not just active: a statement that is still being parsed would run again elsewhere.
-    await eventually(async () => expect(await terminate(`wait_event = 'PgSleep'`)).toBe(1))
+    await eventually(async () => expect(await terminate(world, `wait_event = 'PgSleep'`)).toBe(1))
     const error = await running
     // Raw queries are P2010 to Prisma, whatever the cause.
     expect(['P1017', 'P2010']).toContain(error.code)
@@ -138,7 +131,7 @@ describe('a connection lost in use', () => {
     })
     await locked.opened
     const running = knownErrorOf(prisma.user.update({ where: { id }, data: { balance: { increment: 5 } } }))
-    await eventually(async () => expect(await terminate(`wait_event_type = 'Lock'`)).toBe(1))
+    await eventually(async () => expect(await terminate(world, `wait_event_type = 'Lock'`)).toBe(1))
     expect((await running).code).toBe('P1017')
     lock.open()
     await holder
@@ -156,7 +149,7 @@ describe('a connection lost in use', () => {
     await locked.opened
     // A table that is locked is waited for while the statement is parsed.
     const running = prisma.user.count().then((count) => count) // Begins at once: a promise of Prisma waits for `then`.
-    await eventually(async () => expect(await terminate(`wait_event_type = 'Lock'`)).toBe(1))
+    await eventually(async () => expect(await terminate(world, `wait_event_type = 'Lock'`)).toBe(1))
     lock.open()
     await holder
     expect(await running).toBe(0)
@@ -187,7 +180,7 @@ describe('a connection lost in use', () => {
       }),
     )
     await inside.opened
-    expect(await terminate(`state = 'idle in transaction'`)).toBe(1)
+    expect(await terminate(world, `state = 'idle in transaction'`)).toBe(1)
     killed.open()
     expect(await transaction).toMatchObject({ code: 'P1017' })
     expect(await prisma.log.count()).toBe(0)
@@ -204,7 +197,7 @@ describe('a connection lost in use', () => {
       }),
     )
     await inside.opened
-    await terminate(`state = 'idle in transaction'`)
+    await terminate(world, `state = 'idle in transaction'`)
     killed.open()
     expect(await transaction).toMatchObject({ code: 'P1017', cause: { kind: 'ConnectionClosed' } })
     expect(await prisma.log.count()).toBe(0)
@@ -217,7 +210,9 @@ describe('a connection lost in use', () => {
          FOR EACH ROW EXECUTE FUNCTION slow()`,
     )
     const transaction = errorOf(prisma.$transaction((tx) => tx.log.create({ data: { text: 'who knows' } })))
-    await eventually(async () => expect(await terminate(`query = 'COMMIT' AND state = 'active'`)).toBe(1))
+    await eventually(async () =>
+      expect(await terminate(world, `query = 'COMMIT' AND state = 'active'`)).toBe(1),
+    )
     expect(await transaction).toMatchObject({
       code: 'P1017',
       message: expect.stringContaining('it is not known whether the transaction was committed'),
@@ -229,7 +224,7 @@ describe('a connection lost in use', () => {
     const transaction = errorOf(
       prisma.$transaction(async (tx) => {
         await tx.log.create({ data: { text: 'lost' } })
-        await terminate(`state = 'idle in transaction'`)
+        await terminate(world, `state = 'idle in transaction'`)
         throw new RangeError('mine')
       }),
     )

@@ -216,8 +216,7 @@ describe('a transaction', () => {
 
   test('a savepoint undoes only what came after it, whatever its name', async () => {
     const tx = await adapter.startTransaction()
-    for (const name of ['s1', 'with "quotes"', '']) {
-      if (name === '') continue
+    for (const name of ['s1', 'with "quotes"']) {
       await tx.createSavepoint!(name)
       await tx.executeRaw(insert(`undone ${name}`))
       await errorOf(tx.executeRaw(sql('SELECT 1 / 0')))

@@ -1,7 +1,8 @@
+// Leases that are forgotten, held for too long, or used after their end: each is told, and none does harm.
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { LeaseError, type PoolOptions, RealPool } from 'prisma-pg-real-pool'
+import { LeaseError, type PoolOptions, RealPool, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { collectWarnings, errorOf, pidOf, SUBJECT } from './support.js'
@@ -158,7 +159,6 @@ describe('a client that is kept beyond its lease', () => {
 })
 
 test('a connection destroyed for a reason tells onConnectionError the reason', async () => {
-  const { RealPoolAdapter } = await import('prisma-pg-real-pool')
   const told: Error[] = []
   const adapter = new RealPoolAdapter({
     connectionString: database.url,

@@ -1,6 +1,6 @@
 // Every sslmode against a server with TLS, without it, and one that lets in by one way only. The server itself
 // says whether a session is encrypted, and by which certificate.
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
@@ -136,7 +136,6 @@ describe('a server with TLS', () => {
   })
 
   test('the field `ssl` wins over the URL', async () => {
-    const { readFileSync } = await import('node:fs')
     const connectionString = server.url('anyone', 'sslmode=verify-full')
     expect(await connect({ connectionString, ssl: false })).toEqual(PLAIN)
     expect(await connect({ connectionString, ssl: { rejectUnauthorized: false } })).toEqual(TLS)
@@ -282,7 +281,6 @@ describe('certificates of our own', () => {
   })
 
   test('a field of node-postgres that has one shows no key', async () => {
-    const { readFileSync } = await import('node:fs')
     const [cert, key] = [
       readFileSync(server.file('cert'), 'utf8'),
       readFileSync(server.file('lockedKey'), 'utf8'),

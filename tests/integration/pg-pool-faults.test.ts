@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import pg from 'pg'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
-import { createWorld, errorOf, gate, knownErrorOf, SUBJECT, type World } from '../prisma/support.js'
+import { createWorld, errorOf, gate, knownErrorOf, SUBJECT, warmUp, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
 import { expectAllIdle } from './pg-pool-support.js'
@@ -61,10 +61,6 @@ async function remote(): Promise<ReturnType<typeof share> & { readonly proxy: Pr
   return { proxy, ...share({ connectionString: proxy.urlOf(world.database.url), max: 3 }) }
 }
 
-function sleepALittle(client: PrismaClient): Promise<unknown>[] {
-  return [1, 2, 3].map(() => client.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.01)`)
-}
-
 test('a session that the server ends in the packet in which it began does not end the process', async () => {
   // By then node-postgres listens to the client no more, and we cannot yet.
   pool.once('acquire', (client) => {
@@ -79,17 +75,17 @@ test('a session that the server ends in the packet in which it began does not en
 
 describe('connections lost while idle', () => {
   test('leave the pool, are told to onPoolError, and no call notices', async () => {
-    await Promise.all(sleepALittle(prisma))
+    await warmUp(prisma, 3)
     expect(await terminate(world)).toBe(3)
     await eventually(() => expectAllIdle(pool, 0))
     expect(lostIdle).toHaveLength(3)
-    await Promise.all(sleepALittle(prisma))
+    await warmUp(prisma, 3)
     expectAllIdle(pool, 3)
     expect(lostInUse).toEqual([])
   })
 
   test('are not told to an adapter that has gone, and crash nothing then either', async () => {
-    await Promise.all(sleepALittle(prisma))
+    await warmUp(prisma, 3)
     await prisma.$disconnect()
     await terminate(world)
     await eventually(() => expectAllIdle(pool, 0))
@@ -107,21 +103,21 @@ describe('connections lost while idle', () => {
     test(`by a network that ${how}s them without a word: no call that comes before the news fails`, async () => {
       const { proxy, prisma: client } = await remote()
       for (let round = 0; round < 5; round++) {
-        await Promise.all(sleepALittle(client))
+        await warmUp(client, 3)
         // Longer than a call that comes right behind another.
         await new Promise((resolve) => setTimeout(resolve, 20))
         proxy[how]()
-        await Promise.all(sleepALittle(client))
+        await Promise.all([1, 2, 3].map(() => client.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.01)`))
       }
       expect(lostInUse).toEqual([])
-      expect(lostIdle).toHaveLength(15)
+      await eventually(() => expect(lostIdle).toHaveLength(15))
     })
   }
 })
 
 describe('a connection lost in use', () => {
   test('fails its call with P1017, is told to onConnectionError, and only it leaves the pool', async () => {
-    await Promise.all(sleepALittle(prisma))
+    await warmUp(prisma, 3)
     const { id } = await prisma.user.create({ data: { email: 'x@x' } })
     const locked = gate()
     const held = gate()

@@ -46,7 +46,7 @@ const TIME_ZONE_IS_THE_SERVERS = `SELECT setting = reset_val FROM pg_settings WH
 
 describe('the next borrower, on the same connection, meets nothing of', () => {
   test.each<[string, string, string, unknown]>([
-    ['a setting', `SET statement_timeout = '50ms'`, 'SHOW statement_timeout', '0'],
+    ['a setting', `SET statement_timeout = '5min'`, 'SHOW statement_timeout', '0'],
     ['a time zone', `SET TIME ZONE 'Asia/Kolkata'`, TIME_ZONE_IS_THE_SERVERS, true],
     ['a search_path', 'SET search_path TO pg_catalog', 'SHOW search_path', '"$user", public'],
     ['a setting by set_config', `SELECT set_config('work_mem', '1MB', false)`, 'SHOW work_mem', '4MB'],

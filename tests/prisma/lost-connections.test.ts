@@ -252,7 +252,7 @@ test('a statement that query_timeout gave up does not go on at the server', asyn
   const application_name = 'hasty'
   const { prisma: hasty, adapter: itsAdapter } = world.open(
     { minSize: 1, maxSize: 1 },
-    { application_name, query_timeout: 100 },
+    { application_name, query_timeout: 1_000 },
   )
   const error = await knownErrorOf(hasty.$executeRaw`SELECT pg_sleep(60)`)
   expect(error.message).toContain('Query read timeout')

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPool, RealPoolAdapter, type RealPoolOptions } from 'prisma-pg-real-pool'
-import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { createTestDatabase, fieldsOf, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { collectWarnings, errorOf, pidOf, SUBJECT, valueOf } from './support.js'
 
@@ -34,16 +34,7 @@ async function open(options: RealPoolOptions): Promise<RealPool> {
   return pool
 }
 
-function fields(): { host: string; port: number; user: string; password: string; database: string } {
-  const { hostname, port, username, password } = new URL(database.url)
-  return {
-    host: hostname,
-    port: port === '' ? 5432 : Number(port),
-    user: decodeURIComponent(username),
-    password: decodeURIComponent(password),
-    database: database.name,
-  }
-}
+const fields = () => fieldsOf(database.url)
 
 describe('`connection`', () => {
   test.each<[string, () => RealPoolOptions['connection']]>([

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import pg from 'pg'
 import { RealPool, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { PrismaClient } from '../generated/prisma/client.js'
+import { fieldsOf } from '../support/database.js'
 import { type Application, createApplication, expectAllIdle } from './pg-pool-support.js'
 import { errorOf, sleepRuns, statesOf, SUBJECT, valueOf } from './support.js'
 
@@ -122,9 +123,12 @@ describe('a pool', () => {
   })
 
   test('makes shadow databases beside its own, by connections of their own', async () => {
-    const url = new URL(app.database.url)
-    // To node-postgres the URL wins over what stands beside it.
-    const pools = [{ port: 1 }, { connectionString: undefined, ...fieldsOf(url) }]
+    const fields = fieldsOf(app.database.url)
+    const pools = [
+      // To node-postgres the URL wins over what stands beside it.
+      { port: 1 },
+      { connectionString: undefined, ...fields, password: () => fields.password },
+    ]
     for (const options of pools) {
       const { pool, adapter } = await app.share(options)
       const shadow = await adapter.connectToShadowDb()
@@ -138,16 +142,6 @@ describe('a pool', () => {
     }
   })
 })
-
-function fieldsOf(url: URL): pg.PoolConfig {
-  return {
-    host: url.hostname,
-    port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
-    password: () => decodeURIComponent(url.password),
-    database: url.pathname.slice(1),
-  }
-}
 
 function refusal(options: unknown): string {
   try {

@@ -2,7 +2,7 @@
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { type PoolOptions, RealPool, RealPoolAdapter } from 'prisma-pg-real-pool'
-import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { createTestDatabase, fieldsOf, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { errorOf, pidOf, settingOf, SUBJECT } from './support.js'
 
@@ -122,11 +122,8 @@ test('a password function is asked for each connection that is made, and may cha
   let password = 'first'
   let asked = 0
   await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'first'`)
-  const { hostname, port, pathname } = new URL(database.url)
   const pool = new RealPool({
-    host: hostname,
-    port: Number(port),
-    database: pathname.slice(1),
+    ...fieldsOf(database.url),
     user: role,
     password: () => {
       asked++
@@ -177,14 +174,11 @@ describe('code of the user that does the unexpected', () => {
   ])(
     'a password function that rejects with %s is a failure to connect, and costs no slot',
     async (_, password) => {
-      const { hostname, port, pathname, username } = new URL(database.url)
+      const fields = fieldsOf(database.url)
       let isBroken = true
       const pool = new RealPool({
-        host: hostname,
-        port: Number(port),
-        database: pathname.slice(1),
-        user: decodeURIComponent(username),
-        password: () => (isBroken ? password() : decodeURIComponent(new URL(database.url).password)),
+        ...fields,
+        password: () => (isBroken ? password() : fields.password),
         application_name: SUBJECT,
         pool: { minSize: 1, maxSize: 1 },
       })

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
-import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { createTestDatabase, fieldsOf, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
 import { errorOf, SUBJECT, valueOf } from './support.js'
 
@@ -15,16 +15,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 /** The same server, named by fields instead of by URL. */
-function fields(): RealPoolAdapterOptions {
-  const url = new URL(database.url)
-  return {
-    host: url.hostname,
-    port: Number(url.port === '' ? 5432 : url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: database.name,
-  }
-}
+const fields = () => fieldsOf(database.url)
 
 /** The shadow databases that belong to this file: others may be at work on the same server. */
 async function exists(name: string): Promise<boolean> {
@@ -90,12 +81,9 @@ describe('over a pg.Pool of the user', () => {
 
   test.each([
     ['by URL', () => ({ connectionString: database.url })],
-    ['by fields', () => fields() as pg.PoolConfig],
+    ['by fields', () => fields()],
     ['by fields and a URL, which wins', () => ({ connectionString: database.url, database: 'nowhere' })],
-    [
-      'by a function for its password',
-      () => ({ ...fields(), password: () => fields().password }) as pg.PoolConfig,
-    ],
+    ['by a function for its password', () => ({ ...fields(), password: () => fields().password })],
   ])('configured %s', async (_, config) => {
     const pool = new pg.Pool({ ...config(), application_name: SUBJECT, max: 2 })
     pools.push(pool)

@@ -158,6 +158,18 @@ class Database implements TestDatabase {
   }
 }
 
+/** A URL as the fields of node-postgres. */
+export function fieldsOf(url: string) {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  return {
+    host: hostname,
+    port: Number(port || 5432),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: pathname.slice(1),
+  }
+}
+
 async function connect(url: string): Promise<pg.Client> {
   const observed = new URL(url)
   observed.searchParams.set('application_name', 'observer')

@@ -1,10 +1,11 @@
 // The user's code on connections, and the pool's own care for them, on a real server.
+import { Socket } from 'node:net'
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { type PoolOptions, RealPool, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createTestDatabase, fieldsOf, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { errorOf, pidOf, settingOf, SUBJECT } from './support.js'
+import { errorOf, pidOf, settingOf, sleepRuns, SUBJECT } from './support.js'
 
 let database: TestDatabase
 const pools: RealPool[] = []
@@ -144,6 +145,37 @@ test('a password function is asked for each connection that is made, and may cha
   expect(pool.getStats()).toMatchObject({ connectionsNum: 4, connectionsErrors: 0 })
   await pool.close()
   await database.query(`DROP ROLE ${role}`)
+})
+
+describe('a stream of the user', () => {
+  function tunnel() {
+    const { host, port, ...fields } = fieldsOf(database.url)
+    const made: Socket[] = []
+    const stream = () => {
+      const socket = new Socket()
+      const connect = socket.connect.bind(socket)
+      // Only the tunnel knows where the server is.
+      made.push(Object.assign(socket, { connect: () => connect(port, host) }))
+      return socket
+    }
+    return { made, options: { ...fields, host: 'nowhere.invalid', application_name: SUBJECT, stream } }
+  }
+
+  test.each<[string, (options: pg.PoolConfig) => RealPool]>([
+    ['a pool', (options) => new RealPool({ ...options, pool: { maxSize: 1 } })],
+    ['a pg.Pool', (options) => new RealPool({ pool: new pg.Pool({ ...options, maxUses: 1 }) })],
+  ])('of %s leads to the server also to cancel a statement', async (_, make) => {
+    const { made, options } = tunnel()
+    const pool = make(options)
+    pools.push(pool)
+    await pool.open()
+    const lease = await pool.acquire()
+    const forgotten = errorOf(lease.client.query('SELECT pg_sleep(30)'))
+    await sleepRuns(database)
+    await lease.release()
+    expect(await forgotten).toMatchObject({ code: '57014' })
+    expect(made).toHaveLength(2)
+  })
 })
 
 describe('code of the user that does the unexpected', () => {

@@ -2,7 +2,7 @@
  * One connection to PostgreSQL: a `pg.Client` with its listeners for life, its queries settled only when the
  * server is ready again, and a verdict on its state whenever someone asks.
  */
-import type { Client } from 'pg'
+import type { Client, ClientConfig } from 'pg'
 import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
@@ -56,6 +56,8 @@ export class PgConnection {
   readonly #clock: Clock
   /** For the statements of whoever has the connection. */
   limit: StatementLimit | undefined
+  /** Makes sockets to the server, where that is the user's affair. */
+  stream: ClientConfig['stream']
   /** What the session has prepared; none where it must not prepare anything. */
   statements: PreparedStatements | undefined
   #lost: Error | undefined

@@ -101,6 +101,7 @@ export class PgConnector implements Connector<PgConnection> {
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
     readRowsOf(client, (query) => query instanceof Statement)
     const connection = new PgConnection(client, this.#clock)
+    connection.stream = config.stream
     this.equip(connection)
     let failure: Error | undefined
     const fail = (error: Error): void => {
@@ -201,8 +202,9 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   protected cancel(connection: PgConnection): Promise<boolean> {
-    const { client } = connection
-    const wire = new pg.Connection({ ssl: client.ssl }) as unknown as CancelWire
+    const { client, stream } = connection
+    const config = { ssl: client.ssl, ...(stream === undefined ? {} : { stream }) }
+    const wire = new pg.Connection(config) as unknown as CancelWire
     return requestCancel(wire, client, this.#clock)
   }
 

@@ -2,7 +2,7 @@
  * Borrows connections from a `pg.Pool` of the user's, for exactly as long as they are lent, and gives them back
  * as it would want them: nothing runs on them, no transaction is open, the session is as it was.
  */
-import type { Client } from 'pg'
+import type { Client, ClientConfig } from 'pg'
 import type { ConnectionHooks, PgPool } from '../options.js'
 import { UNREAD_AFTER_MS } from '../pool/circulation.js'
 import type { Clock } from '../pool/clock.js'
@@ -89,6 +89,7 @@ export class PgPoolConnector extends PgConnector {
     }
     const connection = connections.get(client) ?? new PgConnection(client, this.#clock)
     connections.set(client, connection)
+    connection.stream = (this.#pool.options as ClientConfig).stream
     this.equip(connection)
     // The function itself: the client gets a new one each time the pool lends it.
     this.#releases.set(connection, client.release)

@@ -10,7 +10,7 @@ import type { PrismaClient } from '../generated/prisma/client.js'
 import { createWorld, errorOf, gate, knownErrorOf, pidOf, SUBJECT, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
-import { NO_POOLING } from './support.js'
+import { countSessions, NO_POOLING } from './support.js'
 
 let world: World
 let adapter: RealPoolAdapter
@@ -53,14 +53,9 @@ async function noneLeft(): Promise<void> {
   await eventually(async () => expect(await pids()).toEqual([]))
 }
 
-async function countSessions(): Promise<() => Promise<number>> {
-  const before = await world.database.sessionsOpened()
-  return async () => (await world.database.sessionsOpened()) - before
-}
-
 describe('each call', () => {
   test('has a connection of its own, and leaves none: as many sessions as calls', async () => {
-    const sessions = await countSessions()
+    const sessions = await countSessions(world.database)
     await prisma.$connect()
     expect(await sessions()).toBe(0)
     const seen = new Set<number>()
@@ -87,7 +82,7 @@ describe('each call', () => {
   })
 
   test('that is a transaction keeps its connection to the end', async () => {
-    const sessions = await countSessions()
+    const sessions = await countSessions(world.database)
     await prisma.$transaction(async (tx) => {
       const pid = await pidOf(tx)
       await tx.log.create({ data: { text: 'kept' } })
@@ -114,7 +109,7 @@ describe('each call', () => {
 
 describe('many calls at the same time', () => {
   test('have ten connections at most, handed to those who wait', async () => {
-    const sessions = await countSessions()
+    const sessions = await countSessions(world.database)
     let isDone = false
     const calls = Promise.all(
       Array.from({ length: 50 }, () => prisma.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.05)`),

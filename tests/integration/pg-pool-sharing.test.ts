@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { RealPool } from 'prisma-pg-real-pool'
 import { eventually } from '../support/eventually.js'
 import { type Application, createApplication, expectAllIdle } from './pg-pool-support.js'
-import { collectWarnings, errorOf, pidOf, statesOf, valueOf } from './support.js'
+import { collectWarnings, countSessions, errorOf, pidOf, statesOf, valueOf } from './support.js'
 
 let app: Application
 
@@ -66,13 +66,13 @@ describe('the limits of the pool', () => {
 
   test('maxUses: a client is used no more often than that', async () => {
     const { pool, connection } = await app.share({ maxUses: 1 })
-    const before = await app.database.sessionsOpened()
+    const sessions = await countSessions(app.database)
     const pids = new Set<unknown>()
     for (let call = 0; call < 10; call++) pids.add(await valueOf(connection, PID))
     const crowd = await Promise.all(Array.from({ length: 10 }, () => valueOf(connection, PID)))
     for (const pid of crowd) pids.add(pid)
     expect(pids.size).toBe(20)
-    expect((await app.database.sessionsOpened()) - before).toBe(20)
+    expect(await sessions()).toBe(20)
     expectAllIdle(pool, 0)
   })
 

@@ -4,7 +4,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type pg from 'pg'
 import { eventually } from '../support/eventually.js'
 import { type Application, createApplication, expectAllIdle } from './pg-pool-support.js'
-import { COUNT_LOCKS, errorOf, pidOf, sleepRuns, sql, statesOf, SUBJECT, valueOf } from './support.js'
+import {
+  COUNT_LOCKS,
+  countSessions,
+  errorOf,
+  pidOf,
+  sleepRuns,
+  sql,
+  statesOf,
+  SUBJECT,
+  valueOf,
+} from './support.js'
 
 let app: Application
 
@@ -22,16 +32,10 @@ afterEach(async () => {
 
 const PID = 'SELECT pg_backend_pid()'
 
-/** Sessions opened from now on. */
-async function countSessions(): Promise<() => Promise<number>> {
-  const before = await app.database.sessionsOpened()
-  return async () => (await app.database.sessionsOpened()) - before
-}
-
 describe('a client is borrowed', () => {
   test('for as long as a call runs: it is back in the pool by the time the caller is answered', async () => {
     const { pool, connection } = await app.share()
-    const sessions = await countSessions()
+    const sessions = await countSessions(app.database)
     const seen = new Set<unknown>()
     for (let call = 0; call < 20; call++) {
       seen.add(await valueOf(connection, PID))
@@ -44,7 +48,7 @@ describe('a client is borrowed', () => {
   test('and kept after errors of SQL: 200 unique violations open no session', async () => {
     const { pool, connection } = await app.share()
     await connection.executeRaw(sql('INSERT INTO t VALUES (1)'))
-    const sessions = await countSessions()
+    const sessions = await countSessions(app.database)
     for (let call = 0; call < 200; call++) {
       const error = await errorOf(connection.executeRaw(sql('INSERT INTO t VALUES (1)')))
       expect(error).toMatchObject({ cause: { kind: 'UniqueConstraintViolation' } })
@@ -213,7 +217,7 @@ describe('what the owner of the pool sets up in its sessions stays, and costs no
     const pool = app.makePool()
     setUp(pool)
     const { connection } = await app.share(pool)
-    const sessions = await countSessions()
+    const sessions = await countSessions(app.database)
     for (let call = 0; call < 100; call++) {
       expect(await valueOf(connection, `SELECT current_setting('app.tenant')`)).toBe('owner')
     }

@@ -43,6 +43,12 @@ export async function statesOf(database: TestDatabase): Promise<(string | null)[
   return (await database.backends(SUBJECT)).map(({ state }) => state)
 }
 
+/** Counts the sessions that are opened from now on. */
+export async function countSessions(database: TestDatabase): Promise<() => Promise<number>> {
+  const before = await database.sessionsOpened()
+  return async () => (await database.sessionsOpened()) - before
+}
+
 /** Asks how many advisory locks there are in the database. */
 export const COUNT_LOCKS = `SELECT count(*)::int FROM pg_locks JOIN pg_database ON pg_database.oid = database
   WHERE datname = current_database() AND locktype = 'advisory'`

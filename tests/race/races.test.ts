@@ -296,7 +296,8 @@ async function expectNothingLeft(race: Race): Promise<void> {
     })
     expect(
       await database.query(
-        `SELECT l.* FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.application_name = $1`,
+        `SELECT l.* FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+          WHERE a.datname = current_database() AND a.application_name = $1`,
         [SUBJECT],
       ),
     ).toEqual([])

@@ -1,9 +1,8 @@
 /** Borrows a connection for as long as work runs on it; nothing that fails leaves a lease behind. */
-import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { wasGivenUp, wasNeverProcessed } from '../pg/statement-errors.js'
-import { outcomeUnknown } from './transaction-errors.js'
+import { openedByHand, outcomeUnknown } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
@@ -42,22 +41,4 @@ export async function borrow<T>(
 /** What reads only, as far as one can tell: a function that it calls may write, and whoever calls that knows it. */
 function mayWrite(text: string): boolean {
   return !/^\s*(?:select|values|table|show|explain)\b/i.test(text)
-}
-
-/** What such a statement began would be undone behind the back of whoever sent it. */
-function openedByHand(): DriverAdapterError {
-  const message =
-    'the statement began a transaction that it did not end; it was rolled back, because each call outside of ' +
-    '$transaction has a connection of its own. Use $transaction, or end in a script what it begins.'
-  return new DriverAdapterError({
-    kind: 'postgres',
-    code: '25000',
-    severity: 'ERROR',
-    message,
-    detail: undefined,
-    column: undefined,
-    hint: undefined,
-    originalCode: '25000',
-    originalMessage: message,
-  })
 }

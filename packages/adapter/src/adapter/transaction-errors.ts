@@ -1,6 +1,8 @@
 /** What is said of transactions that did not end as somebody believed, and of what comes behind their end. */
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
+import { withOriginal } from '../convert/errors.js'
 import { TransactionClosedError } from '../convert/prisma-codes.js'
+import { unmapped } from '../convert/sqlstates.js'
 import { withOutcome } from './outcome.js'
 
 export interface Failure {
@@ -20,44 +22,52 @@ export function nothingSaved(failure: Failure | undefined): DriverAdapterError {
     failure === undefined
       ? 'a statement in it had failed'
       : `this statement had failed: ${failure.text} (${failure.error.message})`
-  const message = `the transaction was rolled back, not committed, and nothing of it was saved: ${cause}`
-  return withOutcome(stateError('25P02', message, failure?.error), 'rolled back')
+  const error = refused(
+    '25P02',
+    `the transaction was rolled back, not committed, and nothing of it was saved: ${cause}`,
+    'Let the error of a statement end the transaction, or run the statement in a nested transaction.',
+  )
+  return withOutcome(withOriginal(error, failure?.error), 'rolled back')
+}
+
+/** What such a statement began would be undone behind the back of whoever sent it. */
+export function openedByHand(): DriverAdapterError {
+  return refused(
+    '25000',
+    'the statement began a transaction that it did not end; it was rolled back, because each call outside of ' +
+      '$transaction has a connection of its own. Use $transaction, or end in a script what it begins.',
+  )
+}
+
+function refused(code: string, message: string, hint?: string): DriverAdapterError {
+  return new DriverAdapterError({
+    ...unmapped({ code, severity: 'ERROR', message, hint }),
+    originalCode: code,
+    originalMessage: message,
+  })
 }
 
 /** The connection was lost, or the wait for the answer given up, when the server may have done what it was told. */
 export function outcomeUnknown(what: string, error: unknown): DriverAdapterError {
   const reason = error instanceof Error ? error.message : 'no answer'
   const message = `it is not known whether ${what}: there was no answer (${reason})`
-  const unknown = new DriverAdapterError({
-    kind: 'ConnectionClosed',
-    originalCode: '08007',
-    originalMessage: message,
-  })
-  unknown.message = message
-  Object.defineProperty(unknown, 'originalError', { value: error })
-  return withOutcome(unknown, 'unknown')
+  return withOutcome(connectionClosed('08007', message, error), 'unknown')
 }
 
 /** The server never saw the COMMIT: it rolls back what a session leaves open. */
 export function lostBeforeCommit(lost: Error, failure: Failure | undefined): DriverAdapterError {
   const message = `the connection was lost before the COMMIT, so that nothing was saved: ${lost.message}`
-  return stateError('08006', message, failure?.error ?? lost)
+  return connectionClosed('08006', message, failure?.error ?? lost)
 }
 
-function stateError(code: string, message: string, cause?: Error): DriverAdapterError {
+function connectionClosed(code: string, message: string, original: unknown): DriverAdapterError {
   const error = new DriverAdapterError({
-    kind: code.startsWith('08') ? 'ConnectionClosed' : 'postgres',
-    code,
-    severity: 'ERROR',
-    message,
-    detail: undefined,
-    column: undefined,
-    hint: 'Let the error of a statement end the transaction, or run the statement in a nested transaction.',
+    kind: 'ConnectionClosed',
     originalCode: code,
     originalMessage: message,
   })
   error.message = message
-  return Object.defineProperty(error, 'originalError', { value: cause })
+  return withOriginal(error, original)
 }
 
 /** The server refused BEGIN, so that a statement behind it would be saved by itself. */

@@ -5,7 +5,7 @@ import { DriverAdapterError, isDriverAdapterError, type MappedError } from '@pri
 import { isPoolError, type PoolError, type PoolErrorCode } from '../pool/errors.js'
 import { TransactionClosedError } from './prisma-codes.js'
 import { redact } from '../redact.js'
-import { isServerError, mapServerError } from './sqlstates.js'
+import { isServerError, mapServerError, unmapped } from './sqlstates.js'
 
 type Payload = DriverAdapterError['cause']
 
@@ -30,7 +30,7 @@ export function toDriverAdapterError(error: unknown): Error {
   return payload === undefined ? asError(error) : withOriginal(new DriverAdapterError(payload), error)
 }
 
-function withOriginal(error: DriverAdapterError, original: object): DriverAdapterError {
+export function withOriginal(error: DriverAdapterError, original: unknown): DriverAdapterError {
   return Object.defineProperty(error, 'originalError', { value: original })
 }
 
@@ -57,7 +57,7 @@ function mapPoolError(error: PoolError): Payload {
   }
   // A newer version of this package, in the same tree, may have codes that this one has not.
   const mapping = (POOL_KINDS as Partial<Record<PoolErrorCode, (message: string) => MappedError>>)[error.code]
-  return { ...(mapping?.(message) ?? shown(error.code, message)), ...originals(error.code, message) }
+  return { ...(mapping?.(message) ?? fatal(error.code, message)), ...originals(error.code, message) }
 }
 
 /** No connection could be made: what stands in the way matters, not that the pool waited for it. */
@@ -67,7 +67,7 @@ function mapConnectFailure(code: PoolErrorCode, message: string, cause: unknown)
   const text = message.includes(reason) ? message : `${message}: ${reason}`
   const mapped = typeof cause === 'object' && cause !== null ? mapConnectionError(cause, true) : undefined
   // Not the database: a hook or a password function of the user threw.
-  if (mapped === undefined) return { ...shown(code, text), ...originals(code, text) }
+  if (mapped === undefined) return { ...fatal(code, text), ...originals(code, text) }
   // To lose a connection while it is being made is not to reach the server; a pool that is over is just that.
   const isLost = mapped.kind === 'ConnectionClosed' || mapped.kind === 'SocketTimeout'
   const unreachable = isLost && !PG_POOL_ENDED.test(reason)
@@ -77,17 +77,8 @@ function mapConnectFailure(code: PoolErrorCode, message: string, cause: unknown)
   }
 }
 
-/** For what Prisma has no kind for: it shows code and message of this one as they are. */
-function shown(code: string, message: string): MappedError {
-  return {
-    kind: 'postgres',
-    code,
-    severity: 'FATAL',
-    message,
-    detail: undefined,
-    column: undefined,
-    hint: undefined,
-  }
+function fatal(code: string, message: string): MappedError {
+  return unmapped({ code, severity: 'FATAL', message })
 }
 
 /** What happened between us and the server, or `undefined` if it is none of these. */

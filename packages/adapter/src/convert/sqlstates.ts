@@ -34,7 +34,7 @@ export function isServerError(value: unknown): value is ServerError {
 /** @param isConnecting - Whether the server refused a session, rather than a statement in one. */
 export function mapServerError(error: ServerError, isConnecting = error.severity === 'FATAL'): MappedError {
   const mapping = (isConnecting ? WHEN_CONNECTING[error.code] : undefined) ?? BY_SQLSTATE[error.code]
-  return (mapping ?? (isConnectionException(error.code) ? connectionClosed : other))(error)
+  return (mapping ?? (isConnectionException(error.code) ? connectionClosed : unmapped))(error)
 }
 
 /** Class 08; not a violation of the protocol, which is a mistake of whoever sent it and will be one again. */
@@ -81,7 +81,8 @@ export const BY_SQLSTATE: Readonly<Record<string, Mapping>> = {
   '57P05': connectionClosed, // idle_session_timeout
 }
 
-function other({ code, severity, message, detail, column, hint }: ServerError): MappedError {
+/** For what Prisma has no kind for: it shows code and message of this one as they are. */
+export function unmapped({ code, severity, message, detail, column, hint }: ServerError): MappedError {
   return { kind: 'postgres', code, severity, message: redact(message), detail, column, hint }
 }
 

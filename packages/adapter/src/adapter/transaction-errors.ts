@@ -3,6 +3,7 @@ import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { withOriginal } from '../convert/errors.js'
 import { TransactionClosedError } from '../convert/prisma-codes.js'
 import { unmapped } from '../convert/sqlstates.js'
+import { redact } from '../redact.js'
 import { withOutcome } from './outcome.js'
 
 export interface Failure {
@@ -43,7 +44,7 @@ function refused(code: string, message: string, hint?: string): DriverAdapterErr
   return new DriverAdapterError({
     ...unmapped({ code, severity: 'ERROR', message, hint }),
     originalCode: code,
-    originalMessage: message,
+    originalMessage: redact(message),
   })
 }
 
@@ -61,12 +62,9 @@ export function lostBeforeCommit(lost: Error, failure: Failure | undefined): Dri
 }
 
 function connectionClosed(code: string, message: string, original: unknown): DriverAdapterError {
-  const error = new DriverAdapterError({
-    kind: 'ConnectionClosed',
-    originalCode: code,
-    originalMessage: message,
-  })
-  error.message = message
+  const originalMessage = redact(message)
+  const error = new DriverAdapterError({ kind: 'ConnectionClosed', originalCode: code, originalMessage })
+  error.message = originalMessage
   return withOriginal(error, original)
 }
 

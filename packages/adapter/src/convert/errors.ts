@@ -24,7 +24,7 @@ export function toDriverAdapterError(error: unknown): Error {
   }
   if (isDriverAdapterError(error) && error.cause !== null) return error
   if (isPoolError(error) && error.code === 'POOL_LEASE') {
-    return withOriginal(new TransactionClosedError(redact(error.message), error.code), error)
+    return withOriginal(new TransactionClosedError(error.message, error.code), error)
   }
   const payload = isPoolError(error) ? mapPoolError(error) : mapConnectionError(error)
   return payload === undefined ? asError(error) : withOriginal(new DriverAdapterError(payload), error)

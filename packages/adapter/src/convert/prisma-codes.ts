@@ -3,6 +3,7 @@
 // transaction that is over there is no kind.
 
 import { DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { redact } from '../redact.js'
 
 type Kind = DriverAdapterError['cause']['kind']
 
@@ -61,7 +62,8 @@ export class TransactionClosedError extends DriverAdapterError {
   readonly code = 'P2028'
   readonly meta: { readonly driverAdapterError: DriverAdapterError }
 
-  constructor(cause: string, originalCode = 'N/A') {
+  constructor(message: string, originalCode = 'N/A') {
+    const cause = redact(message)
     const payload = {
       kind: 'TransactionAlreadyClosed',
       cause,

@@ -5,33 +5,24 @@
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { isPoolError } from '../pool/errors.js'
 import { wasStale } from '../pg/statement-errors.js'
-import { outcomeOf } from './outcome.js'
+import { type Outcome, outcomeOf } from './outcome.js'
 
 /** What the error says of itself, and what the adapter said of it first. */
 interface Facts {
   /** Prisma's code. */
-  readonly code: string | undefined
+  readonly code?: string | undefined
   /** A SQLSTATE, or the code of a socket or of the pool. */
-  readonly originalCode: string | undefined
-  readonly kind: string | undefined
-  readonly outcome: ReturnType<typeof outcomeOf>
+  readonly originalCode?: string | undefined
+  readonly kind?: string | undefined
+  readonly outcome?: Outcome | undefined
   /** The code of the failure behind a rollback. */
-  readonly reason: string | undefined
+  readonly reason?: string | undefined
   /** Whether the session could not use what it had prepared: the next time it is prepared anew. */
-  readonly isStale: boolean
-}
-
-const NOTHING: Facts = {
-  code: undefined,
-  originalCode: undefined,
-  kind: undefined,
-  outcome: undefined,
-  reason: undefined,
-  isStale: false,
+  readonly isStale?: boolean
 }
 
 function factsOf(error: unknown): Facts {
-  if (typeof error !== 'object' || error === null) return NOTHING
+  if (typeof error !== 'object' || error === null) return {}
   const { code, meta } = error as { code?: unknown; meta?: { driverAdapterError?: unknown } | null }
   const ofAdapter: unknown = isDriverAdapterError(error) ? error : meta?.driverAdapterError
   const { cause, originalError } = (ofAdapter ?? {}) as {
@@ -42,9 +33,9 @@ function factsOf(error: unknown): Facts {
     code: typeof code === 'string' ? code : undefined,
     originalCode: isPoolError(error) ? error.code : cause?.originalCode,
     kind: cause?.kind,
+    outcome: typeof ofAdapter === 'object' && ofAdapter !== null ? outcomeOf(ofAdapter) : undefined,
     reason: originalError?.code,
     isStale: wasStale(originalError),
-    outcome: typeof ofAdapter === 'object' && ofAdapter !== null ? outcomeOf(ofAdapter) : undefined,
   }
 }
 
@@ -54,8 +45,9 @@ const LOST: ReadonlySet<string | undefined> = new Set(['ConnectionClosed', 'Data
 
 /**
  * Whether to run the transaction again that failed with this error: it was in conflict with another, in a
- * deadlock, lost its connection, or met a table that was altered since its statement was prepared, and saved nothing. Not after an unknown outcome, nor when no connection became
- * free in time, which more attempts make worse.
+ * deadlock, lost its connection, or met a table that was altered since its statement was prepared, and saved
+ * nothing. Not after an unknown outcome, nor when no connection became free in time, which more attempts make
+ * worse.
  *
  * @example
  * ```ts

@@ -2,12 +2,13 @@
 import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-utils'
 import type { TransactionSettings } from '../options.js'
 
-const BEGIN: Readonly<Record<Exclude<IsolationLevel, 'SNAPSHOT'>, string>> = {
-  'READ UNCOMMITTED': 'BEGIN ISOLATION LEVEL READ UNCOMMITTED',
-  'READ COMMITTED': 'BEGIN ISOLATION LEVEL READ COMMITTED',
-  'REPEATABLE READ': 'BEGIN ISOLATION LEVEL REPEATABLE READ',
-  SERIALIZABLE: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
-}
+/** PostgreSQL has no SNAPSHOT, and a caller without types may pass anything. */
+const LEVELS: ReadonlySet<IsolationLevel> = new Set([
+  'READ UNCOMMITTED',
+  'READ COMMITTED',
+  'REPEATABLE READ',
+  'SERIALIZABLE',
+])
 
 /** @throws DriverAdapterError where PostgreSQL has no such isolation level. */
 export function openingOf(
@@ -19,11 +20,10 @@ export function openingOf(
 
 function beginStatement(isolationLevel: IsolationLevel | undefined): string {
   if (isolationLevel === undefined) return 'BEGIN'
-  // PostgreSQL has no SNAPSHOT; a caller without types may pass anything.
-  if (isolationLevel === 'SNAPSHOT' || !Object.hasOwn(BEGIN, isolationLevel)) {
+  if (!LEVELS.has(isolationLevel)) {
     throw new DriverAdapterError({ kind: 'InvalidIsolationLevel', level: isolationLevel })
   }
-  return BEGIN[isolationLevel]
+  return `BEGIN ISOLATION LEVEL ${isolationLevel}`
 }
 
 /**

@@ -32,7 +32,15 @@ export class Preamble {
 
   /** The commands before a statement. They count as sent; how it went is told by `succeeded` or `failed`. */
   beforeStatement(): string[] {
-    const commands = this.#take()
+    const commands = this.#begin()
+    if (this.#saved === 'failure') commands.push(UNDO_AUTOSAVE)
+    // As long as nothing else is wanted, one autosave goes on to serve for the next statement.
+    if (this.#pending.length > 0 || this.#saved === 'success') {
+      if (this.#saved !== 'nothing') commands.push(END_AUTOSAVE)
+      this.#saved = 'nothing'
+    }
+    commands.push(...this.#pending)
+    this.#pending = []
     this.#isSaving = this.#autosave
     if (this.#autosave && this.#saved !== 'failure') commands.push(AUTOSAVE)
     return commands
@@ -46,9 +54,7 @@ export class Preamble {
     this.#pending = []
     this.#saved = 'nothing'
     this.#isSaving = false
-    const commands = this.#hasBegun ? [] : [...this.#opening]
-    this.#hasBegun = true
-    return commands
+    return this.#begin()
   }
 
   /** The commands before COMMIT, which ends every savepoint by itself. */
@@ -56,18 +62,9 @@ export class Preamble {
     return this.#saved === 'failure' ? [UNDO_AUTOSAVE] : []
   }
 
-  #take(): string[] {
+  #begin(): string[] {
     const commands = this.#hasBegun ? [] : [...this.#opening]
     this.#hasBegun = true
-    const isUndone = this.#saved === 'failure'
-    if (isUndone) commands.push(UNDO_AUTOSAVE)
-    // As long as nothing else is wanted, one autosave goes on to serve for the next statement.
-    if (this.#pending.length > 0 || this.#saved === 'success') {
-      if (this.#saved !== 'nothing') commands.push(END_AUTOSAVE)
-      this.#saved = 'nothing'
-    }
-    commands.push(...this.#pending)
-    this.#pending = []
     return commands
   }
 

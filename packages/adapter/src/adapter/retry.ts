@@ -66,6 +66,8 @@ export async function retryTransaction<Tx, R>(
     } catch (error) {
       if (attempt === attempts || !isRetryable(error)) throw error
     }
+    // What it rejects with now need not wait for a pause.
+    if (signal?.aborted === true) continue
     // Anything up to the longest: those who were in each other's way must not meet again.
     await pause(Math.random() * Math.min(pauseMs * 2 ** (attempt - 1), LONGEST_PAUSE_MS), signal)
   }

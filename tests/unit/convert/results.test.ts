@@ -1,10 +1,13 @@
 import { ColumnTypeEnum, type DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
 import { describe, expect, test } from '@jest/globals'
 import * as fc from 'fast-check'
+import { columnsOf, resultSetOf } from '../../../packages/adapter/src/convert/columns.js'
 import { ARRAY_OID, FIRST_USER_OID, OID, type TypeName } from '../../../packages/adapter/src/convert/oids.js'
-import { columnTypeIn, columnTypeOf, textParserOf } from '../../../packages/adapter/src/convert/results.js'
+import { columnTypeOf, textParserOf } from '../../../packages/adapter/src/convert/results.js'
 
 const read = (oid: number, text: string) => textParserOf(oid)(text)
+const columnTypesIn = (rows: unknown[][], ...oids: number[]) =>
+  resultSetOf(columnsOf(oids.map((oid) => ({ name: 'value', dataTypeID: oid }))), rows).columnTypes
 const readArray = (name: TypeName, text: string) => read(ARRAY_OID[name]!, text)
 /** What Prisma makes of a date that it reads in a raw query. */
 const instant = (oid: number, text: string) => new Date(read(oid, text) as string).toISOString()
@@ -96,10 +99,9 @@ describe('column types', () => {
       [['2024-01-01'], [['2024-01-01']]],
       [[], null],
     ]
-    expect(columnTypeIn(rows, 0, oid)).toBe(ColumnTypeEnum.DateArray)
-    expect(columnTypeIn(rows, 1, oid)).toBe(ColumnTypeEnum.TextArray)
-    expect(columnTypeIn([], 0, oid)).toBe(ColumnTypeEnum.DateArray)
-    expect(columnTypeIn([[['no list, whatever it looks like']]], 0, OID.JSON)).toBe(ColumnTypeEnum.Json)
+    expect(columnTypesIn(rows, oid, oid)).toEqual([ColumnTypeEnum.DateArray, ColumnTypeEnum.TextArray])
+    expect(columnTypesIn([], oid)).toEqual([ColumnTypeEnum.DateArray])
+    expect(columnTypesIn([[[['no list, whatever it looks like']]]], OID.JSON)).toEqual([ColumnTypeEnum.Json])
   })
 
   test('void is null', () => {

@@ -2,8 +2,8 @@
  * What can be known of the columns of a result before its rows come, so that it is worked out once for a statement
  * and not for each of its runs.
  */
-import type { ColumnType, SqlResultSet } from '@prisma/driver-adapter-utils'
-import { asIs, columnTypeIn, columnTypeOf, isListType, textParserOf, type TextParser } from './results.js'
+import { type ColumnType, ColumnTypeEnum, type SqlResultSet } from '@prisma/driver-adapter-utils'
+import { asIs, columnTypeOf, isListType, textParserOf, type TextParser } from './results.js'
 
 export interface ResultColumns {
   readonly names: string[]
@@ -29,11 +29,22 @@ export function columnsOf(
   }
 }
 
-export function resultSetOf({ names, oids, types, lists }: ResultColumns, rows: unknown[][]): SqlResultSet {
+/**
+ * What Prisma calls a column is known before its rows, but for arrays in arrays: Prisma knows none, fails on most and
+ * makes wrong dates of others. It passes lists of texts on as they are, so they are called that.
+ */
+export function resultSetOf({ names, types, lists }: ResultColumns, rows: unknown[][]): SqlResultSet {
   if (lists.length === 0) return { columnNames: names, columnTypes: types, rows }
   const columnTypes = [...types]
-  for (const column of lists) columnTypes[column] = columnTypeIn(rows, column, oids[column]!)
+  for (const column of lists) {
+    if (rows.some((row) => isNested(row[column]))) columnTypes[column] = ColumnTypeEnum.TextArray
+  }
   return { columnNames: names, columnTypes, rows }
+}
+
+/** PostgreSQL's arrays have the same dimensions throughout, so the first element tells. */
+function isNested(value: unknown): boolean {
+  return Array.isArray(value) && Array.isArray(value[0])
 }
 
 function parserOf(oid: number): TextParser | undefined {

@@ -93,22 +93,8 @@ export function columnTypeOf(oid: number): ColumnType {
   return (CONVERSIONS.get(oid) ?? TEXT).columnType
 }
 
-/**
- * Prisma's name for what a column of a result holds. That of the type, but for arrays in arrays: Prisma knows none,
- * fails on most and makes wrong dates of others. It passes lists of texts on as they are, so they are called that.
- */
-export function columnTypeIn(rows: readonly unknown[][], column: number, oid: number): ColumnType {
-  const type = columnTypeOf(oid)
-  return isListType(type) && rows.some((row) => isNested(row[column])) ? ColumnTypeEnum.TextArray : type
-}
-
 export function isListType(type: ColumnType): boolean {
   return type >= ColumnTypeEnum.Int32Array && type <= ColumnTypeEnum.UuidArray
-}
-
-/** PostgreSQL's arrays have the same dimensions throughout, so the first element tells. */
-function isNested(value: unknown): boolean {
-  return Array.isArray(value) && Array.isArray(value[0])
 }
 
 /** The function that reads values of a type, given in PostgreSQL's text format and not null. */

@@ -3,7 +3,7 @@
 
 import { isAnyArrayBuffer, isDate } from 'node:util/types'
 import { type ArgType, DriverAdapterError } from '@prisma/driver-adapter-utils'
-import { pgDateTime } from './datetime.js'
+import { INVALID_DATETIME_FORMAT, pgDateTime } from './datetime.js'
 
 export type PgValue = string | Buffer | null
 
@@ -58,7 +58,6 @@ export function toPgValue(arg: unknown, argType: ArgType | undefined): PgValue {
   }
 }
 
-const INVALID_DATETIME_FORMAT = '22007'
 const CHARACTER_NOT_IN_REPERTOIRE = '22021'
 const INVALID_PARAMETER_VALUE = '22023'
 const PROGRAM_LIMIT_EXCEEDED = '54000'

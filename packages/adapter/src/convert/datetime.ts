@@ -32,7 +32,7 @@ const ISO = /^(\d{4}|[+-]\d{6})(-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?(Z|
 
 const SECONDS_PER_DAY = 86_400
 
-const INVALID_DATETIME_FORMAT = '22007'
+export const INVALID_DATETIME_FORMAT = '22007'
 const DATETIME_FIELD_OVERFLOW = '22008'
 
 /** PostgreSQL's `date`, `2024-05-06` or `0044-03-15 BC`, as an ISO date. */

@@ -2,28 +2,24 @@
 import type { ClientConfig } from 'pg'
 import * as v from 'valibot'
 import type { ConnectionKey } from './options.js'
-import { oneOf, wholeNumber } from './option-values.js'
+import { numberThat, oneOf, text, trueOrFalse, wholeNumber } from './option-values.js'
 
-const text = () => v.optional(v.string('must be a string'))
 const MILLISECONDS = 'must be a number of milliseconds'
-const milliseconds = () => v.optional(v.union([wholeNumber(0)], MILLISECONDS))
+const milliseconds = v.optional(v.union([wholeNumber(0)], MILLISECONDS))
 
 export const connectionEntries = {
   connectionString: v.optional(
     v.string('must be a string: the URL of the database, for example from DATABASE_URL'),
   ),
-  host: text(),
+  host: v.optional(text),
   port: v.optional(
-    v.pipe(
-      v.number('must be a number'),
-      v.check(
-        (value) => Number.isInteger(value) && value > 0 && value < 65_536,
-        'must be a port from 1 to 65535',
-      ),
+    numberThat(
+      (value) => Number.isInteger(value) && value > 0 && value < 65_536,
+      'must be a port from 1 to 65535',
     ),
   ),
-  database: text(),
-  user: text(),
+  database: v.optional(text),
+  user: v.optional(text),
   password: v.optional(
     v.custom<string | (() => string | Promise<string>)>(
       (value) => typeof value === 'string' || typeof value === 'function',
@@ -37,16 +33,16 @@ export const connectionEntries = {
     ),
   ),
   sslnegotiation: v.optional(oneOf('postgres', 'direct')),
-  enableChannelBinding: v.optional(v.boolean('must be true or false')),
-  application_name: text(),
-  fallback_application_name: text(),
-  options: text(),
+  enableChannelBinding: v.optional(trueOrFalse),
+  application_name: v.optional(text),
+  fallback_application_name: v.optional(text),
+  options: v.optional(text),
   statement_timeout: v.optional(v.union([wholeNumber(0), v.literal(false)], MILLISECONDS)),
-  lock_timeout: milliseconds(),
-  idle_in_transaction_session_timeout: milliseconds(),
-  query_timeout: milliseconds(),
-  client_encoding: text(),
-  keepAlive: v.optional(v.boolean('must be true or false')),
+  lock_timeout: milliseconds,
+  idle_in_transaction_session_timeout: milliseconds,
+  query_timeout: milliseconds,
+  client_encoding: v.optional(text),
+  keepAlive: v.optional(trueOrFalse),
   keepAliveInitialDelayMillis: v.optional(wholeNumber(0)),
   stream: v.optional(v.unknown()),
 } satisfies Record<ConnectionKey, v.GenericSchema<unknown, unknown>>

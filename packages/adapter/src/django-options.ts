@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { onlyOptions, parse } from './option-schema.js'
-import { callback, checkOption, wholeNumber } from './option-values.js'
+import { callback, checkOption, numberThat, text, trueOrFalse, wholeNumber } from './option-values.js'
 import type { ConnectionHook, Duration, PoolOptions } from './options.js'
 import type { RealPool } from './pg/real-pool.js'
 
@@ -51,16 +51,13 @@ export interface QueuePoolOptions {
   ECHO?: boolean | 'debug' | undefined
 }
 
-const seconds = v.pipe(
-  v.number('must be a number of seconds'),
-  v.check((value) => value >= 0, 'must be 0 or more'),
-)
+const secondsThat = (isValid: (value: number) => boolean, rule: string) =>
+  numberThat(isValid, rule, 'must be a number of seconds')
+
+const seconds = secondsThat((value) => value >= 0, 'must be 0 or more')
 
 /** Where 0 means there that nobody is ever served, or nothing ever kept. */
-const someSeconds = v.pipe(
-  v.number('must be a number of seconds'),
-  v.check((value) => value > 0, 'must be more than 0'),
-)
+const someSeconds = secondsThat((value) => value > 0, 'must be more than 0')
 
 /** An option of psycopg_pool that cannot be carried over, and why. */
 const without = (why: string) =>
@@ -72,7 +69,7 @@ const without = (why: string) =>
   )
 
 const psycopgEntries = {
-  name: v.nullish(v.string('must be a string')),
+  name: v.nullish(text),
   min_size: v.optional(wholeNumber(0), 4),
   max_size: v.nullish(wholeNumber(1)),
   timeout: v.optional(someSeconds, 30),
@@ -110,14 +107,11 @@ const queuePoolEntries = {
   POOL_SIZE: v.optional(wholeNumber(0), 10),
   MAX_OVERFLOW: v.optional(wholeNumber(-1), 10),
   RECYCLE: v.optional(
-    v.pipe(
-      v.number('must be a number of seconds'),
-      v.check((value) => value === -1 || value > 0, 'must be -1 (never) or more than 0'),
-    ),
+    secondsThat((value) => value === -1 || value > 0, 'must be -1 (never) or more than 0'),
     900,
   ),
   TIMEOUT: v.optional(someSeconds, 30),
-  PRE_PING: v.optional(v.boolean('must be true or false'), true),
+  PRE_PING: v.optional(trueOrFalse, true),
   ECHO: v.optional(v.union([v.boolean(), v.literal('debug')], "must be true, false or 'debug'"), false),
 }
 

@@ -10,8 +10,11 @@ import {
   callback,
   checkOption,
   duration,
+  numberThat,
   oneOf,
   serverDuration,
+  someText,
+  trueOrFalse,
   wholeNumber,
   wholeNumberOrInfinity,
 } from './option-values.js'
@@ -30,7 +33,7 @@ import { OptionsError } from './pool/errors.js'
 import type { RealPool } from './pg/real-pool.js'
 
 export const poolEntries = {
-  name: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
+  name: v.optional(someText),
   minSize: v.optional(wholeNumber(0)),
   maxSize: v.optional(wholeNumberOrInfinity(1)),
   timeout: v.optional(duration, '30s'),
@@ -49,14 +52,11 @@ export const poolEntries = {
   maxIdleCount: v.optional(wholeNumberOrInfinity(0), Infinity),
   growth: v.optional(oneOf('gradual', 'immediate'), 'gradual'),
   maxLifetimeJitter: v.optional(
-    v.pipe(
-      v.number('must be a number'),
-      v.check((value) => value >= 0 && value < 1, 'must be a fraction: 0 or more, and less than 1'),
-    ),
+    numberThat((value) => value >= 0 && value < 1, 'must be a fraction: 0 or more, and less than 1'),
     0.05,
   ),
   enforceLifetimeOn: v.optional(oneOf('always', 'acquire'), 'always'),
-  invalidateOnLost: v.optional(v.boolean('must be true or false'), false),
+  invalidateOnLost: v.optional(trueOrFalse, false),
 } satisfies Record<keyof PoolOptions, v.GenericSchema<unknown, unknown>>
 
 /** An object with these options and no others; each that it has beyond them is a problem of its own. */
@@ -179,7 +179,7 @@ const realPoolEntries = {
   connection: v.optional(callback<ConnectionProvider>()),
   credentialsTimeout: v.optional(duration, '10s'),
   pooler: v.optional(oneOf('none', 'transaction'), 'none'),
-  schema: v.optional(v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'))),
+  schema: v.optional(someText),
   pool: poolOption,
 }
 export const transactionEntries = {

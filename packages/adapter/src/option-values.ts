@@ -33,19 +33,20 @@ export const serverDuration = v.pipe(
   v.transform((value) => Math.ceil(value)),
 )
 
+export const text = v.string('must be a string')
+export const someText = v.pipe(text, v.nonEmpty('must not be empty'))
+export const trueOrFalse = v.boolean('must be true or false')
+
+export const numberThat = (isValid: (value: number) => boolean, rule: string, kind = 'must be a number') =>
+  v.pipe(v.number(kind), v.check(isValid, rule))
+
 export const wholeNumber = (least: number) =>
-  v.pipe(
-    v.number('must be a number'),
-    v.check((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`),
-  )
+  numberThat((value) => Number.isInteger(value) && value >= least, `must be a whole number, ${least} or more`)
 
 export const wholeNumberOrInfinity = (least: number) =>
-  v.pipe(
-    v.number('must be a number'),
-    v.check(
-      (value) => (Number.isInteger(value) || value === Infinity) && value >= least,
-      `must be a whole number, ${least} or more, or Infinity`,
-    ),
+  numberThat(
+    (value) => (Number.isInteger(value) || value === Infinity) && value >= least,
+    `must be a whole number, ${least} or more, or Infinity`,
   )
 
 export function callback<T>() {

@@ -1,6 +1,7 @@
 /** What is wrong with the options, in words: every problem with the option's name, the value and the fix. */
 import { closest, distance } from 'fastest-levenshtein'
 import * as v from 'valibot'
+import { isPlainObject } from './option-values.js'
 
 type Issue = v.BaseIssue<unknown>
 
@@ -72,10 +73,6 @@ function describeUnknown(path: string, known: KnownOptions): string {
 /** A name without the conventions of its language. */
 function simplify(name: string): string {
   return name.replaceAll('_', '').toLowerCase()
-}
-
-function isPlainObject(value: unknown): boolean {
-  return typeof value === 'object' && value?.constructor === Object
 }
 
 function print(value: unknown): string {

@@ -10,6 +10,7 @@ import {
   callback,
   checkOption,
   duration,
+  isPlainObject,
   numberThat,
   oneOf,
   serverDuration,
@@ -147,14 +148,6 @@ function poolOptionsFor(pool: PgPool): PoolOptions {
     connectTimeout: 0,
     maxLifetime: 0,
   }
-}
-
-function isPlainObject(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  // A client of Prisma looks like one but for this.
-  if (Object.prototype.toString.call(value) !== '[object Object]') return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 const poolOption = v.optional(

@@ -61,3 +61,11 @@ export const checkOption = v.custom<boolean | ConnectionHook>(
 export function oneOf<const T extends string>(...values: T[]) {
   return v.picklist(values, `must be ${values.map((value) => `'${value}'`).join(' or ')}`)
 }
+
+export function isPlainObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  // A client of Prisma looks like one but for this.
+  if (Object.prototype.toString.call(value) !== '[object Object]') return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}

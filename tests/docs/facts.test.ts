@@ -68,7 +68,7 @@ describe('README.md', () => {
   test('names every option that is not of the connection', () => {
     const others = OPTION_NAMES.top.filter((name) => !(CONNECTION_KEYS as string[]).includes(name))
     const named = codes(section(text, '## Options'))
-    expect(named).toEqual(expect.arrayContaining([...others, ...OPTION_NAMES.pool]))
+    expect(named).toEqual(expect.arrayContaining([...others, ...OPTION_NAMES.within.pool]))
   })
 
   test('has the defaults of docs/options.md', () => {

@@ -64,7 +64,7 @@ describe('there is every option, and no other', () => {
   })
 
   test('of the pool', () => {
-    expect(namesOf(pool)).toEqual([...OPTION_NAMES.pool].sort())
+    expect(namesOf(pool)).toEqual([...OPTION_NAMES.within.pool].sort())
   })
 })
 
@@ -189,7 +189,7 @@ describe('the tables for Django', () => {
       ])
       if (here.startsWith('nothing')) continue
       const option = code(here).split(':')[0] as string
-      expect(OPTION_NAMES.pool).toContain(option)
+      expect(OPTION_NAMES.within.pool).toContain(option)
       expect(convert({ [name]: (others as Values)[name] })[option]).not.toEqual(convert()[option])
     }
   })

@@ -181,6 +181,21 @@ describe('bad input', () => {
     expect(problems({ ...HOST, pool: { idleTimeoutMillis: 5 } })).toContain('it is called pool.maxIdle here')
   })
 
+  test('an option of transactions is told from those of the pool and of the top', () => {
+    expect(problems({ ...HOST, autosave: 'always' })).toContain(
+      '`autosave` is not an option here: write it inside `transaction`',
+    )
+    expect(problems({ ...HOST, transaction: { auto_save: 'always' } })).toContain(
+      '`transaction.auto_save` is not an option: did you mean `transaction.autosave`?',
+    )
+    expect(problems({ ...HOST, transaction: { level: 1 } })).toContain(
+      '`transaction.level` is not an option; there are: acquire, autosave, idleTimeout, maxDuration',
+    )
+    expect(problems({ ...HOST, transaction: { minSize: 1 } })).toContain(
+      '`transaction.minSize` is not an option here: write it inside `pool`',
+    )
+  })
+
   test('what is not an object of options is refused', () => {
     expect(problems(null)).toContain('the options must be a URL or an object, not null')
     expect(problems(undefined)).toContain('the options must be a URL or an object, not undefined')

@@ -4,7 +4,7 @@
  * has no counterpart here is refused, so that nobody believes it to be in force.
  */
 import * as v from 'valibot'
-import { onlyOptions, parse } from './option-schema.js'
+import { namesOf, onlyOptions, parse } from './option-schema.js'
 import { callback, checkOption, numberThat, text, trueOrFalse, wholeNumber } from './option-values.js'
 import type { ConnectionHook, Duration, PoolOptions } from './options.js'
 import type { RealPool } from './pg/real-pool.js'
@@ -191,10 +191,6 @@ export function fromQueuePool(options: QueuePoolOptions = {}): PoolOptions {
     enforceLifetimeOn: 'acquire',
     ...(PRE_PING ? { check: true, checkIdleAfter: 0, invalidateOnLost: true } : {}),
   }
-}
-
-function namesOf(entries: object): { top: string[]; pool: string[] } {
-  return { top: Object.keys(entries), pool: [] }
 }
 
 function ofSeconds(seconds: number): Duration {

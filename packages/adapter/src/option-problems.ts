@@ -8,7 +8,8 @@ type Issue = v.BaseIssue<unknown>
 /** The names of all options, for guessing what somebody meant. */
 export interface KnownOptions {
   readonly top: readonly string[]
-  readonly pool: readonly string[]
+  /** The names in those that are objects themselves. */
+  readonly within: Readonly<Record<string, readonly string[]>>
 }
 
 /** Never printed: they may hold secrets. */
@@ -55,17 +56,18 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 }
 
 function describeUnknown(path: string, known: KnownOptions): string {
-  const isPoolOption = path.startsWith('pool.')
-  const names = isPoolOption ? known.pool : known.top
-  const name = isPoolOption ? path.slice('pool.'.length) : path
+  const objects = Object.entries(known.within)
+  const [object, names] = objects.find(([key]) => path.startsWith(`${key}.`)) ?? ['', known.top]
+  const prefix = object === '' ? '' : `${object}.`
+  const name = path.slice(prefix.length)
   // Whose options have no pool among them are not ours, but another library's.
-  const otherName = known.pool.length > 0 && Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
+  const otherName = 'pool' in known.within && Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
   if (otherName !== undefined) return `\`${path}\` ${NOT_AN_OPTION}: it is called ${otherName} here`
-  if (!isPoolOption && known.pool.includes(name))
-    return `\`${path}\` ${NOT_AN_OPTION} here: write it inside \`pool\``
+  const [place] = objects.find(([, within]) => within.includes(name)) ?? []
+  if (place !== undefined) return `\`${path}\` ${NOT_AN_OPTION} here: write it inside \`${place}\``
   const guess = names.find((other) => simplify(other) === simplify(name)) ?? closest(name, [...names])
   if (simplify(guess) === simplify(name) || distance(name, guess) <= Math.max(2, name.length / 3)) {
-    return `\`${path}\` ${NOT_AN_OPTION}: did you mean \`${isPoolOption ? 'pool.' : ''}${guess}\`?`
+    return `\`${path}\` ${NOT_AN_OPTION}: did you mean \`${prefix}${guess}\`?`
   }
   return `\`${path}\` ${NOT_AN_OPTION}; there are: ${names.join(', ')}`
 }

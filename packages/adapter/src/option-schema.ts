@@ -5,7 +5,7 @@
 import type { SqlQuery } from '@prisma/driver-adapter-utils'
 import * as v from 'valibot'
 import { connectionEntries } from './connection-schema.js'
-import { NOT_AN_OPTION, problemsMessage } from './option-problems.js'
+import { type KnownOptions, NOT_AN_OPTION, problemsMessage } from './option-problems.js'
 import {
   callback,
   checkOption,
@@ -200,13 +200,21 @@ export const adapterSchema = onlyOptions(adapterEntries)
 export type ParsedOptions = v.InferOutput<v.ObjectSchema<typeof adapterEntries, undefined>>
 
 /** The names of all options, in the order of the documentation. */
-export const OPTION_NAMES = { top: Object.keys(adapterEntries), pool: Object.keys(poolEntries) }
+export const OPTION_NAMES = {
+  top: Object.keys(adapterEntries),
+  within: { pool: Object.keys(poolEntries), transaction: Object.keys(transactionEntries) },
+}
+
+/** The names of options that are not objects themselves. */
+export function namesOf(entries: object): KnownOptions {
+  return { top: Object.keys(entries), within: {} }
+}
 
 /** The options as the schema makes them; throws one error with every problem. */
 export function parse<S extends v.GenericSchema>(
   schema: S,
   input: unknown,
-  known: { top: readonly string[]; pool: readonly string[] } = OPTION_NAMES,
+  known: KnownOptions = OPTION_NAMES,
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, input)
   if (!result.success) throw new OptionsError(problemsMessage(result.issues, known))
@@ -217,10 +225,7 @@ const connectionSchema = onlyOptions(connectionEntries)
 
 /** What the user's `connection` returned, other than a URL. */
 export function parseConnection(provided: unknown): ConnectionOptions {
-  return parse(connectionSchema, provided, {
-    top: Object.keys(connectionEntries),
-    pool: [],
-  }) as ConnectionOptions
+  return parse(connectionSchema, provided, namesOf(connectionEntries)) as ConnectionOptions
 }
 
 /** Sizes for `resize`: what is not given stays as it is. */

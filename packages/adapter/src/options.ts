@@ -9,7 +9,6 @@ import {
   adapterSchema,
   isPgPool,
   NO_POOLING,
-  OPTION_NAMES,
   parse,
   type ParsedOptions,
   realPoolSchema,
@@ -313,7 +312,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   if (isPgPool(options)) throw new OptionsError('a pg.Pool is given as an option: `{ pool }`')
   const input = typeof options === 'string' ? { connectionString: options } : options
   const given = withUrlOptions(input, schema === adapterSchema)
-  const output = parse(schema, given, OPTION_NAMES) as ParsedOptions
+  const output = parse(schema, given) as ParsedOptions
   const {
     schema: schemaName,
     connection: provider,

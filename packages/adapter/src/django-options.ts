@@ -37,9 +37,9 @@ export interface PsycopgOptions {
 
 /** The options of django-db-connection-pool, as `DATABASES[…]['POOL_OPTIONS']` has them. Times in seconds. */
 export interface QueuePoolOptions {
-  /** Idle connections kept; `0`: any number, and no limit. @defaultValue `10` */
+  /** Idle connections kept; `0`: no limit, whatever `MAX_OVERFLOW` is. @defaultValue `10` */
   POOL_SIZE?: number | undefined
-  /** Connections beyond those, closed when they come back; `-1`: any number. @defaultValue `10` */
+  /** Connections beyond those, closed when they come back; `-1`: no limit. @defaultValue `10` */
   MAX_OVERFLOW?: number | undefined
   /** The age at which a connection is replaced when it is wanted; `-1`: never. @defaultValue `900` */
   RECYCLE?: number | undefined

@@ -8,7 +8,7 @@ import {
 } from '../../packages/adapter/src/django-options.js'
 import { CONNECTION_KEYS } from '../../packages/adapter/src/connection-schema.js'
 import { adapterSchema, OPTION_NAMES, parse } from '../../packages/adapter/src/option-schema.js'
-import { resolveAdapterOptions } from '../../packages/adapter/src/options.js'
+import { resolveAdapterOptions } from '../../packages/adapter/src/resolved-options.js'
 import { code, codes, read, rows, section } from './markdown.js'
 
 type Values = Readonly<Record<string, unknown>>

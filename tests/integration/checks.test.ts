@@ -2,7 +2,7 @@
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Client } from 'pg'
 import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
-import { resolveRealPoolOptions } from '../../packages/adapter/src/options.js'
+import { resolveRealPoolOptions } from '../../packages/adapter/src/resolved-options.js'
 import { configFor } from '../../packages/adapter/src/pg/connection-config.js'
 import { PgConnector } from '../../packages/adapter/src/pg/connector.js'
 import { systemClock } from '../../packages/adapter/src/pool/clock.js'

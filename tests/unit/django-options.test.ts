@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { fromPsycopg, fromQueuePool } from '../../packages/adapter/src/django-options.js'
-import { type PoolOptions, resolveRealPoolOptions } from '../../packages/adapter/src/options.js'
+import type { PoolOptions } from '../../packages/adapter/src/options.js'
+import { resolveRealPoolOptions } from '../../packages/adapter/src/resolved-options.js'
 
 /** What the pool goes by in the end. */
 function resolved(pool: PoolOptions) {

@@ -1,9 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import {
-  type PoolOptions,
-  resolveAdapterOptions,
-  resolveRealPoolOptions,
-} from '../../packages/adapter/src/options.js'
+import type { PoolOptions } from '../../packages/adapter/src/options.js'
+import { resolveAdapterOptions, resolveRealPoolOptions } from '../../packages/adapter/src/resolved-options.js'
 import { parseDuration, parseSizes } from '../../packages/adapter/src/option-schema.js'
 
 const HOST = { host: 'db.example' }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { resolveAdapterOptions } from '../../../packages/adapter/src/options.js'
+import { resolveAdapterOptions } from '../../../packages/adapter/src/resolved-options.js'
 import { RealPoolConnection } from '../../../packages/adapter/src/adapter/adapter.js'
 import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
 import { neverSent } from '../../../packages/adapter/src/pg/statement-errors.js'

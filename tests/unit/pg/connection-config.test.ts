@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { RealPoolOptions } from '../../../packages/adapter/src/options.js'
 import {
-  type RealPoolOptions,
   resolveRealPoolOptions,
   type ResolvedOptions,
-} from '../../../packages/adapter/src/options.js'
+} from '../../../packages/adapter/src/resolved-options.js'
 import {
   configFor,
   type SessionConfig,

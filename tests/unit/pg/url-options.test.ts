@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { RealPoolAdapterOptions } from '../../../packages/adapter/src/options.js'
 import {
-  type RealPoolAdapterOptions,
   resolveAdapterOptions,
   resolveRealPoolOptions,
-} from '../../../packages/adapter/src/options.js'
+} from '../../../packages/adapter/src/resolved-options.js'
 import { collectWarnings, type Warnings } from '../../integration/support.js'
 import { realProcess } from '../../support/real-process.js'
 

@@ -12,7 +12,7 @@ import type {
 } from '@prisma/driver-adapter-utils'
 import { refuseNul } from '../convert/arguments.js'
 import type { ResultColumns } from '../convert/columns.js'
-import type { AdapterSettings } from '../options.js'
+import type { AdapterSettings } from '../resolved-options.js'
 import type { Lender } from '../pg/lender.js'
 import { partsOf } from '../pg/script.js'
 import { neverAgain } from '../pg/statement-errors.js'

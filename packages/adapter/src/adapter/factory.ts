@@ -1,6 +1,7 @@
 /** What users hand to `new PrismaClient({ adapter })`: one adapter is one pool, however many clients share it. */
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { type RealPoolAdapterOptions, type ResolvedOptions, resolveAdapterOptions } from '../options.js'
+import type { RealPoolAdapterOptions } from '../options.js'
+import { type ResolvedOptions, resolveAdapterOptions } from '../resolved-options.js'
 import { type ConnectionConfig, configFor, withDatabase } from '../pg/connection-config.js'
 import { type Lender, makeLender } from '../pg/lender.js'
 import { RealPool } from '../pg/real-pool.js'

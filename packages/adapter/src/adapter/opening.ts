@@ -1,6 +1,6 @@
 /** What a transaction begins with: BEGIN, and the limits that the server is to keep. */
 import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-utils'
-import type { TransactionSettings } from '../options.js'
+import type { TransactionSettings } from '../resolved-options.js'
 
 /** PostgreSQL has no SNAPSHOT, and a caller without types may pass anything. */
 const LEVELS: ReadonlySet<IsolationLevel> = new Set([

@@ -2,7 +2,7 @@
  * Makes connections to PostgreSQL for the pool. The only file that imports `pg` at run time.
  */
 import pg, { type Client, type ClientConfig } from 'pg'
-import type { ConnectionHooks } from '../options.js'
+import type { ConnectionHooks } from '../resolved-options.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
 import { type CancelWire, requestCancel } from './cancel.js'

@@ -3,7 +3,8 @@
  * user's. Prisma's clients come and go, so a lender can be suspended and opened again.
  */
 import { maxSizeOf, parseSizes, type Sizes } from '../option-schema.js'
-import type { PgPool, ResolvedOptions } from '../options.js'
+import type { PgPool } from '../options.js'
+import type { ResolvedOptions } from '../resolved-options.js'
 import { OptionsError } from '../pool/errors.js'
 import { watchLoans, warnsOfUnreleased } from '../observe/loans.js'
 import type { Clock } from '../pool/clock.js'

@@ -3,7 +3,8 @@
  * as it would want them: nothing runs on them, no transaction is open, the session is as it was.
  */
 import type { Client, ClientConfig } from 'pg'
-import type { ConnectionHooks, PgPool } from '../options.js'
+import type { PgPool } from '../options.js'
+import type { ConnectionHooks } from '../resolved-options.js'
 import { UNREAD_AFTER_MS } from '../pool/circulation.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason } from '../pool/types.js'

@@ -1,7 +1,8 @@
 /** The pool as users see it: connections to PostgreSQL, one borrower each. Usable without Prisma. */
 import type { Client } from 'pg'
 import { parseDuration } from '../option-schema.js'
-import { type Duration, type RealPoolOptions, resolveRealPoolOptions } from '../options.js'
+import type { Duration, RealPoolOptions } from '../options.js'
+import { resolveRealPoolOptions } from '../resolved-options.js'
 import { systemClock } from '../pool/clock.js'
 import type { Lease as PoolLease } from '../pool/lease.js'
 import type { PoolStats } from '../pool/stats.js'

@@ -18,6 +18,7 @@ import {
   trueOrFalse,
   wholeNumber,
   wholeNumberOrInfinity,
+  withoutUndefined,
 } from './option-values.js'
 import type {
   ConnectionHook,
@@ -230,9 +231,9 @@ export function parseConnection(provided: unknown): ConnectionOptions {
 
 /** Sizes for `resize`: what is not given stays as it is. */
 export function parseSizes(sizes: PartialSizes, current: Sizes): Sizes {
-  const given = Object.fromEntries(Object.entries(sizes).filter(([, size]) => size !== undefined))
+  const pool = { ...sizesOf(current), ...withoutUndefined(sizes) }
   // Named as they are among the options.
-  return sizesOf(parse(v.object({ pool: poolSchema }), { pool: { ...sizesOf(current), ...given } }).pool)
+  return sizesOf(parse(v.object({ pool: poolSchema }), { pool }).pool)
 }
 
 /** The milliseconds of a duration that a method was given. */

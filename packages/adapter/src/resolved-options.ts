@@ -10,6 +10,7 @@ import {
   realPoolSchema,
   sizesOf,
 } from './option-schema.js'
+import { withoutUndefined } from './option-values.js'
 import type {
   ConnectionHook,
   ConnectionOptions,
@@ -155,10 +156,6 @@ function withUrlOptions(input: unknown, isForAdapter: boolean): unknown {
 
 function asksForStatements(options: unknown): boolean {
   return (options as RealPoolAdapterOptions).statementCacheSize !== undefined
-}
-
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
 }
 
 function pgPoolOf(options: RealPoolOptions): PgPool | undefined {

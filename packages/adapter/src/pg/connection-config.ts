@@ -6,6 +6,7 @@ import type { ClientConfig } from 'pg'
 import { parse } from 'pg-connection-string'
 import { CONNECTION_KEYS } from '../connection-schema.js'
 import { parseConnection } from '../option-schema.js'
+import { withoutUndefined } from '../option-values.js'
 import type { ConnectionOptions, ConnectionProvider, PgPool } from '../options.js'
 import type { ResolvedOptions } from '../resolved-options.js'
 import { OptionsError } from '../pool/errors.js'
@@ -176,10 +177,6 @@ function quoteIdentifier(name: string): string {
 /** In `options` of the startup packet a space ends an argument and a backslash escapes (manual 54.7, 34.1.2). */
 function escapeOption(value: string): string {
   return value.replace(/[\\\s]/g, '\\$&')
-}
-
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
 }
 
 function withoutEmpty(parsed: object): object {

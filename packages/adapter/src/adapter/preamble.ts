@@ -2,6 +2,7 @@
  * What has to be sent before the next statement of a transaction, and travels in its packet: BEGIN, savepoints,
  * and the end of savepoints. State and nothing but state; transaction.ts sends.
  */
+import { quoteIdentifier } from '../pg/identifier.js'
 
 /** The savepoint around each statement under `autosave`. */
 const AUTOSAVE = 'SAVEPOINT real_pool_autosave'
@@ -85,25 +86,21 @@ export class Preamble {
   }
 
   savepoint(name: string): void {
-    this.#pending.push(`SAVEPOINT ${quote(name)}`)
+    this.#pending.push(`SAVEPOINT ${quoteIdentifier(name)}`)
   }
 
   /** The end of a savepoint costs nothing: where it was never sent, it never is; else the next statement takes it along. */
   release(name: string): void {
-    const begun = this.#pending.lastIndexOf(`SAVEPOINT ${quote(name)}`)
+    const begun = this.#pending.lastIndexOf(`SAVEPOINT ${quoteIdentifier(name)}`)
     if (begun >= 0) this.#pending.length = begun
-    else this.#pending.push(`RELEASE SAVEPOINT ${quote(name)}`)
+    else this.#pending.push(`RELEASE SAVEPOINT ${quoteIdentifier(name)}`)
   }
 
   /** Undoes what came after the savepoint, where nothing of that was sent; returns whether that was so. */
   undo(name: string): boolean {
-    const begun = this.#pending.lastIndexOf(`SAVEPOINT ${quote(name)}`)
+    const begun = this.#pending.lastIndexOf(`SAVEPOINT ${quoteIdentifier(name)}`)
     if (begun < 0) return false
     this.#pending.length = begun + 1
     return true
   }
-}
-
-export function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`
 }

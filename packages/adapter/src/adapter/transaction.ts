@@ -8,6 +8,7 @@ import { columnsOf, type ResultColumns } from '../convert/columns.js'
 import { toDriverAdapterError } from '../convert/errors.js'
 import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
+import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
 import { hasOverrun, isAnswer, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
@@ -15,7 +16,7 @@ import type { AdapterSettings } from '../resolved-options.js'
 import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
 import { openingOf } from './opening.js'
-import { Preamble, quote } from './preamble.js'
+import { Preamble } from './preamble.js'
 import {
   alreadyClosed,
   didNotBegin,
@@ -110,7 +111,7 @@ class RealPoolTransaction implements Transaction {
   rollbackToSavepoint(name: string): Promise<void> {
     return this.#enqueue(async () => {
       if (this.#preamble.undo(name)) return
-      await this.#command(`ROLLBACK TO SAVEPOINT ${quote(name)}`)
+      await this.#command(`ROLLBACK TO SAVEPOINT ${quoteIdentifier(name)}`)
       this.#failure = undefined
     })
   }
@@ -119,7 +120,7 @@ class RealPoolTransaction implements Transaction {
   releaseSavepoint(name: string): Promise<void> {
     return this.#enqueue(async () => {
       if (this.#failure === undefined) this.#preamble.release(name)
-      else await this.#command(`RELEASE SAVEPOINT ${quote(name)}`)
+      else await this.#command(`RELEASE SAVEPOINT ${quoteIdentifier(name)}`)
     })
   }
 

@@ -11,6 +11,7 @@ import type { ConnectionOptions, ConnectionProvider, PgPool } from '../options.j
 import type { ResolvedOptions } from '../resolved-options.js'
 import { OptionsError } from '../pool/errors.js'
 import { parseConnectionUrl, refuseMisplacedSecrets } from './connection-url.js'
+import { quoteIdentifier } from './identifier.js'
 import { planTls, type TlsPlan } from './tls-config.js'
 import { fieldsOf, warnOfLateOptions } from './url-options.js'
 
@@ -168,10 +169,6 @@ function describeTarget({ host, port, database }: ClientConfig): string {
   const portNumber = port ?? process.env['PGPORT'] ?? 5432
   const name = database ?? process.env['PGDATABASE']
   return `${address}:${portNumber}${name === undefined ? '' : `/${name}`}`
-}
-
-function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 /** In `options` of the startup packet a space ends an argument and a backslash escapes (manual 54.7, 34.1.2). */

@@ -90,6 +90,18 @@ describe('a lease held for longer than the threshold', () => {
   })
 })
 
+test('where nobody may change the depth of stacks, a lease is lent and reported all the same', async () => {
+  const { clock, pool } = watchedPool(2 * SECOND)
+  Object.defineProperty(Error, 'stackTraceLimit', { writable: false })
+  try {
+    await pool.acquire()
+  } finally {
+    Object.defineProperty(Error, 'stackTraceLimit', { writable: true })
+  }
+  await clock.advance(2 * SECOND)
+  expect(warnings[0]?.detail).toMatch(/loans\.test\.ts/)
+})
+
 test('a lease that comes back in time is not reported, and leaves no timer', async () => {
   const rig = watchedPool(2 * SECOND)
   for (let round = 0; round < 3; round++) {

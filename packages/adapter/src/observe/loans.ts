@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../pool/clock.js'
 import { type Deadline, Deadlines } from '../pool/deadlines.js'
+import { withStackFrames } from '../pool/errors.js'
 import type { Loan } from '../pool/types.js'
 
 export interface LoanReports {
@@ -104,12 +105,11 @@ class WatchedLoan implements Loan {
 }
 
 function stackAbove(callee: () => unknown): string {
-  const holder: { stack?: string } = {}
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = STACK_FRAMES
-  Error.captureStackTrace(holder, callee)
-  // Formatted by being read, under the limit of that moment.
-  const frames = holder.stack?.split('\n').slice(1) ?? []
-  Error.stackTraceLimit = stackTraceLimit
+  const frames = withStackFrames(STACK_FRAMES, () => {
+    const holder: { stack?: string } = {}
+    Error.captureStackTrace(holder, callee)
+    // Formatted by being read, under the limit of that moment.
+    return holder.stack?.split('\n').slice(1) ?? []
+  })
   return ['It was acquired here:', ...frames].join('\n')
 }

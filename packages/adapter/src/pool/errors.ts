@@ -121,9 +121,14 @@ export class OptionsError extends PoolError {
  * long to make as the rest of the error. When many are late at once, that is when time is short.
  */
 export function withoutStack<E extends Error>(make: () => E): E {
+  return withStackFrames(0, make)
+}
+
+/** Makes something that holds the stack of its making, so many frames of it. */
+export function withStackFrames<T>(frames: number, make: () => T): T {
   const { stackTraceLimit } = Error
   // Does nothing where intrinsics are frozen.
-  Reflect.set(Error, 'stackTraceLimit', 0)
+  Reflect.set(Error, 'stackTraceLimit', frames)
   try {
     return make()
   } finally {

@@ -11,11 +11,11 @@ export type PoolErrorCode =
 
 /** The state of a pool at the moment an error was made: the numbers that explain it. */
 export interface PoolCounts {
-  /** `idle + leased + reserved + opening + closing`; never more than `maxSize`. */
+  /** `idle + leased + reserved + opening + closing`; more than `maxSize` only after that was lowered. */
   readonly size: number
   readonly idle: number
   readonly leased: number
-  /** Held by the pool itself, neither idle nor lent: being cleaned after a return. */
+  /** Held by the pool itself, neither idle nor lent: cleaned after a return, or examined before a loan. */
   readonly reserved: number
   /** Being opened, or waiting for the next attempt to open. */
   readonly opening: number

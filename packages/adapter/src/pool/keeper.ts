@@ -29,7 +29,7 @@ export class Keeper {
     if (this.#maxIdle === Infinity) return
     const endWindow = (): void => {
       // Armed again before the work, so that no failure of the work ever ends the series.
-      this.#windowTimer = this.#clock.setTimer(this.#maxIdle, endWindow, { keepAlive: false })
+      this.start()
       this.#events.onIdleWindowEnd()
     }
     this.#windowTimer = this.#clock.setTimer(this.#maxIdle, endWindow, { keepAlive: false })

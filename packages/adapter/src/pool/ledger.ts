@@ -1,9 +1,9 @@
 /**
  * Which connection is where, and who waits: the pool's state, and nothing but state. Every move is
- * synchronous and atomic; no promise, timer or I/O. Promises and sockets live around it, in pool.ts.
+ * synchronous and atomic; no promise, timer or I/O. Promises and sockets live around it.
  *
  * Invariants: a connection is in exactly one place; someone waits only while nothing fit is idle;
- * `idle + leased + reserved + opening + closing` never exceeds `maxSize`.
+ * `idle + leased + reserved + opening + closing` exceeds `maxSize` only after that was lowered.
  */
 import type { PoolCounts } from './errors.js'
 import { List, ListItem } from './list.js'

@@ -31,7 +31,7 @@ export interface Lender {
   /** Begins to make connections. Does nothing when open; throws when closed for good. */
   open(): void
   /** Resolves once the lender is as ready as it is meant to be. */
-  wait(timeoutMs: number): Promise<void>
+  wait(timeoutMs?: number): Promise<void>
   acquire(options?: AcquireOptions): Promise<Lease<PgConnection>>
   check(): Promise<void>
   drain(): Promise<void>
@@ -97,7 +97,7 @@ class PoolLender implements Lender {
     this.#pool.open()
   }
 
-  wait(timeoutMs: number): Promise<void> {
+  wait(timeoutMs?: number): Promise<void> {
     return this.#pool.wait(timeoutMs)
   }
 

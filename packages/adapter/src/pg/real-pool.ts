@@ -11,9 +11,6 @@ import type { PgConnection } from './connection.js'
 import { type Lender, makeLender } from './lender.js'
 import { lendClient, type LentClient } from './lent-client.js'
 
-const DEFAULT_WAIT: Duration = '30s'
-const DEFAULT_CLOSE: Duration = '5s'
-
 /** A connection on loan. Give it back exactly once, by `release` or by `destroy`. */
 export interface Lease {
   /**
@@ -93,8 +90,8 @@ export class RealPool {
    *
    * @throws {@link PoolTimeoutError} (`POOL_TIMEOUT`), whose cause is the last failure to connect.
    */
-  async wait(timeout: Duration = DEFAULT_WAIT): Promise<void> {
-    await this.#lender.wait(parseDuration('timeout', timeout))
+  async wait(timeout?: Duration): Promise<void> {
+    await this.#lender.wait(timeoutMsOf(timeout))
   }
 
   /**
@@ -106,8 +103,7 @@ export class RealPool {
    * @throws {@link PoolClosedError} (`POOL_CLOSED`) when the pool is not open.
    */
   async acquire({ timeout, signal }: AcquireLeaseOptions = {}): Promise<Lease> {
-    const timeoutMs = timeout === undefined ? undefined : parseDuration('timeout', timeout)
-    return new ClientLease(await this.#lender.acquire({ timeout: timeoutMs, signal }))
+    return new ClientLease(await this.#lender.acquire({ timeout: timeoutMsOf(timeout), signal }))
   }
 
   /** Borrows a connection for as long as `work` runs. Rejects as `acquire` does, or with what `work` throws. */
@@ -127,11 +123,8 @@ export class RealPool {
    *
    * @throws {@link OptionsError} (`POOL_OPTIONS`) when `timeout` is no duration.
    */
-  async close({
-    timeout = DEFAULT_CLOSE,
-    force = false,
-  }: { timeout?: Duration; force?: boolean } = {}): Promise<void> {
-    await this.#lender.close({ timeout: parseDuration('timeout', timeout), force })
+  async close({ timeout, force }: { timeout?: Duration; force?: boolean } = {}): Promise<void> {
+    await this.#lender.close({ timeout: timeoutMsOf(timeout), force })
   }
 
   /**
@@ -179,6 +172,10 @@ export class RealPool {
   popStats(): PoolStats {
     return this.#lender.popStats()
   }
+}
+
+function timeoutMsOf(timeout: Duration | undefined): number | undefined {
+  return timeout === undefined ? undefined : parseDuration('timeout', timeout)
 }
 
 class ClientLease implements Lease {

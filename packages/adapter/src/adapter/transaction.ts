@@ -2,19 +2,25 @@
  * A transaction: one lease from BEGIN to its end, statements strictly in the order of their calls, one ending
  * whatever happens. Prisma leaves COMMIT and ROLLBACK to us (`usePhantomQuery`), so that both are in one hand.
  */
-import type { DriverAdapterError } from '@prisma/driver-adapter-utils'
-import type { IsolationLevel, SqlQuery, SqlResultSet, Transaction } from '@prisma/driver-adapter-utils'
-import { columnsOf, type ResultColumns } from '../convert/columns.js'
+import type {
+  DriverAdapterError,
+  IsolationLevel,
+  SqlQuery,
+  SqlResultSet,
+  Transaction,
+} from '@prisma/driver-adapter-utils'
+import type { ResultColumns } from '../convert/columns.js'
 import { toDriverAdapterError } from '../convert/errors.js'
 import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
-import { hasOverrun, isAnswer, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
+import { hasOverrun, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import type { AdapterSettings } from '../resolved-options.js'
 import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
+import { command, commit } from './commit.js'
 import { openingOf } from './opening.js'
 import { Preamble } from './preamble.js'
 import {
@@ -22,7 +28,6 @@ import {
   didNotBegin,
   endedByHand,
   type Failure,
-  lostBeforeCommit,
   nothingSaved,
   outcomeUnknown,
   withReason,
@@ -45,16 +50,6 @@ export async function startTransaction(
 const COMMITS = /^\s*(?:commit|end)\b/i
 /** Ends the transaction, although the session is in one again. */
 const CHAINS = /^\s*(?:commit|end|rollback|abort)\b.*\band\s+chain\b/is
-
-/** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */
-async function command(
-  connection: PgConnection,
-  text: string,
-  before: readonly string[] = [],
-): Promise<string> {
-  if (before.length === 0) return connection.script(text)
-  return (await connection.run({ text, values: [], columnsOf }, before)).tag
-}
 
 /** What goes over the wire for one call, behind the commands that go before it. */
 type Send<T> = (connection: PgConnection, before: readonly string[]) => Promise<T>
@@ -292,26 +287,4 @@ class RealPoolTransaction implements Transaction {
     void lease.release()
     throw alreadyClosed('query', 'rolled back')
   }
-}
-
-/** COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT). */
-async function commit(
-  connection: PgConnection,
-  before: readonly string[],
-  failure: Failure | undefined,
-): Promise<void> {
-  // The wait for a statement was given up, or its answer could not be read: its caller was told that it had failed.
-  if (failure !== undefined && !connection.isBroken && !connection.hasFailed) throw nothingSaved(failure)
-  let tag: string
-  try {
-    tag = await command(connection, 'COMMIT', before)
-  } catch (error) {
-    if (wasNeverProcessed(error)) throw lostBeforeCommit(error as Error, failure)
-    // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
-    throw connection.isBroken || !isAnswer(error)
-      ? outcomeUnknown('the transaction was committed', error)
-      : error
-  }
-  if (tag === 'COMMIT') return
-  throw nothingSaved(failure)
 }

@@ -1,0 +1,36 @@
+/** COMMIT, and what its answer says: only that of the server tells whether anything was saved. */
+import { columnsOf } from '../convert/columns.js'
+import type { PgConnection } from '../pg/connection.js'
+import { isAnswer, wasNeverProcessed } from '../pg/statement-errors.js'
+import { type Failure, lostBeforeCommit, nothingSaved, outcomeUnknown } from './transaction-errors.js'
+
+/** COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT). */
+export async function commit(
+  connection: PgConnection,
+  before: readonly string[],
+  failure: Failure | undefined,
+): Promise<void> {
+  // The wait for a statement was given up, or its answer could not be read: its caller was told that it had failed.
+  if (failure !== undefined && !connection.isBroken && !connection.hasFailed) throw nothingSaved(failure)
+  let tag: string
+  try {
+    tag = await command(connection, 'COMMIT', before)
+  } catch (error) {
+    if (wasNeverProcessed(error)) throw lostBeforeCommit(error as Error, failure)
+    // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
+    throw connection.isBroken || !isAnswer(error)
+      ? outcomeUnknown('the transaction was committed', error)
+      : error
+  }
+  if (tag !== 'COMMIT') throw nothingSaved(failure)
+}
+
+/** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */
+export async function command(
+  connection: PgConnection,
+  text: string,
+  before: readonly string[] = [],
+): Promise<string> {
+  if (before.length === 0) return connection.script(text)
+  return (await connection.run({ text, values: [], columnsOf }, before)).tag
+}

@@ -147,31 +147,36 @@ describe('questions about an error', () => {
     expect(JSON.stringify(error)).toContain('P1017')
   })
 
-  test('a connection lost in a COMMIT by hand, where nobody knows, and nothing is run again', async () => {
-    let runs = 0
-    const work = errorOf(
-      retryTransaction(
-        prisma,
-        async (tx) => {
-          runs++
-          await tx.log.create({ data: { text: 'slow' } })
-          await tx.$executeRaw`COMMIT`.catch(() => {})
-        },
-        PATIENT,
-      ),
-    )
-    await terminate(`wait_event = 'PgSleep'`)
-    expectAnswers(await work, { unknown: true })
-    expect(runs).toBe(1)
-  })
+  test.each(['COMMIT', 'end work', '/* the end */ COMMIT', '-- commit * now\n /** done */\n COMMIT'])(
+    'a connection lost in %j by hand, where nobody knows, and nothing is run again',
+    async (commit) => {
+      let runs = 0
+      const work = errorOf(
+        retryTransaction(
+          prisma,
+          async (tx) => {
+            runs++
+            await tx.log.create({ data: { text: 'slow' } })
+            await tx.$executeRawUnsafe(commit).catch(() => {})
+          },
+          PATIENT,
+        ),
+      )
+      await terminate(`wait_event = 'PgSleep'`)
+      expectAnswers(await work, { unknown: true })
+      expect(runs).toBe(1)
+    },
+  )
 
   test('a connection lost in a write of its own, where nobody knows, and in a read', async () => {
     const write = errorOf(prisma.log.create({ data: { text: 'slow' } }))
     await terminate(`wait_event = 'PgSleep'`)
     expectAnswers(await write, { unknown: true })
-    const read = errorOf(prisma.$queryRaw`SELECT 1 AS n FROM pg_sleep(30)`)
-    await terminate(`wait_event = 'PgSleep'`)
-    expectAnswers(await read, { retryable: true })
+    for (const hint of ['', '/*+ SeqScan(x) */ ']) {
+      const read = errorOf(prisma.$queryRawUnsafe(`${hint}SELECT 1 AS n FROM pg_sleep(30)`))
+      await terminate(`wait_event = 'PgSleep'`)
+      expectAnswers(await read, { retryable: true })
+    }
   })
 
   test('a pool that has no connection in time', async () => {

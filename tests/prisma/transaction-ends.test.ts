@@ -52,6 +52,7 @@ describe.each([
   ['ROLLBACK', []],
   ['COMMIT AND CHAIN', ['before']],
   ['ROLLBACK AND CHAIN', []],
+  ['/* the end */ COMMIT AND CHAIN', ['before']],
 ])('a raw %s in the middle', (end, saved) => {
   test('does not let what comes behind it be saved by itself', async () => {
     const error = await errorOf(

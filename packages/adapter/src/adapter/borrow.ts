@@ -1,6 +1,7 @@
 /** Borrows a connection for as long as work runs on it; nothing that fails leaves a lease behind. */
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
+import { beginning } from '../pg/script.js'
 import { wasGivenUp, wasNeverProcessed } from '../pg/statement-errors.js'
 import { openedByHand, outcomeUnknown } from './transaction-errors.js'
 
@@ -25,7 +26,7 @@ export async function borrow<T>(
     } catch (error) {
       const mayRunAgain = wasNeverProcessed(error)
       const isUnanswered = lease.connection.isBroken || wasGivenUp(error)
-      if (!mayRunAgain && isUnanswered && mayWrite(text)) {
+      if (!mayRunAgain && isUnanswered && !READS.test(text)) {
         throw outcomeUnknown('the statement was carried out', error)
       }
       if (!mayRunAgain || attempt === MOST_ATTEMPTS) throw error
@@ -39,6 +40,4 @@ export async function borrow<T>(
 }
 
 /** What reads only, as far as one can tell: a function that it calls may write, and whoever calls that knows it. */
-function mayWrite(text: string): boolean {
-  return !/^\s*(?:select|values|table|show|explain)\b/i.test(text)
-}
+const READS = beginning(String.raw`(?:select|values|table|show|explain)\b`)

@@ -15,6 +15,7 @@ import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
+import { beginning } from '../pg/script.js'
 import { hasOverrun, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import type { AdapterSettings } from '../resolved-options.js'
@@ -47,9 +48,9 @@ export async function startTransaction(
 }
 
 /** A COMMIT of the user's own. */
-const COMMITS = /^\s*(?:commit|end)\b/i
+const COMMITS = beginning(String.raw`(?:commit|end)\b`)
 /** Ends the transaction, although the session is in one again. */
-const CHAINS = /^\s*(?:commit|end|rollback|abort)\b.*\band\s+chain\b/is
+const CHAINS = beginning(String.raw`(?:commit|end|rollback|abort)\b.*\band\s+chain\b`)
 
 /** What goes over the wire for one call, behind the commands that go before it. */
 type Send<T> = (connection: PgConnection, before: readonly string[]) => Promise<T>

@@ -85,3 +85,8 @@ function endOfBody(script: string, quote: string, from: number): number {
   const at = script.indexOf(quote, from)
   return at < 0 ? script.length : at + quote.length
 }
+
+/** A pattern of statements that begin so, behind spaces and comments. */
+export function beginning(pattern: string): RegExp {
+  return new RegExp(String.raw`^(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*` + pattern, 'is')
+}

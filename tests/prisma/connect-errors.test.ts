@@ -1,12 +1,13 @@
 // Failures to get a connection as users of Prisma see them: each names the host or the numbers, never the
 // password, and says what to do.
 import { inspect } from 'node:util'
-import { createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
+import { listen, refusingPort, urlBy } from '../support/listening.js'
 import { createWorld, gate, hold, knownErrorOf, statesOf, type World } from './support.js'
 
 const SECRET = 'hunter2-s3cr3t'
@@ -23,8 +24,8 @@ afterAll(async () => {
   await world.close()
 })
 
-/** The database's URL with some parts changed. */
-function urlWith(change: (url: URL) => void): string {
+/** The database's URL with the secret, and with other parts changed. */
+function urlWith(change = (_url: URL): void => {}): string {
   const url = new URL(world.database.url)
   url.password = SECRET
   change(url)
@@ -54,25 +55,10 @@ async function failureOf(connectionString: string, timeout: '300ms' | '20s'): Pr
   return { code: error.code, message: error.message, tookMs }
 }
 
-async function refusingPort(): Promise<number> {
-  const server = await listening(createServer())
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-function listening(server: Server): Promise<Server> {
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
-}
-
 describe('a server that cannot be reached', () => {
   test('a refused port: P1001, with host and port, after the timeout of the pool', async () => {
     const port = await refusingPort()
-    const url = urlWith((parts) => {
-      parts.hostname = '127.0.0.1'
-      parts.port = String(port)
-    })
-    const { code, message, tookMs } = await failureOf(url, '300ms')
+    const { code, message, tookMs } = await failureOf(urlBy(port, urlWith()), '300ms')
     expect(code).toBe('P1001')
     expect(message).toContain(`127.0.0.1:${port}`)
     expect(tookMs).toBeGreaterThanOrEqual(290)
@@ -88,14 +74,9 @@ describe('a server that cannot be reached', () => {
   })
 
   test('a server that accepts and says nothing: P1001 after connectTimeout', async () => {
-    const mute = await listening(createServer((socket) => socket.on('error', () => {})))
-    const { port } = mute.address() as { port: number }
-    const connectionString = urlWith((url) => {
-      url.hostname = '127.0.0.1'
-      url.port = String(port)
-    })
+    const mute = createServer((socket) => socket.on('error', () => {}))
     const adapter = new RealPoolAdapter({
-      connectionString,
+      connectionString: urlBy(await listen(mute), urlWith()),
       pool: { timeout: '400ms', connectTimeout: '100ms', maxSize: 1 },
     })
     const prisma = new PrismaClient({ adapter })

@@ -1,26 +1,26 @@
 // Requests to cancel that reach the server late, when what they are about has ended by itself: whatever runs next on
 // that connection is not theirs to end.
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
+import { addressOf, listen, urlBy } from '../support/listening.js'
 import { createWorld, pidOf, type World } from './support.js'
 
 /** PostgreSQL manual 54.7, CancelRequest. */
 const CANCEL_REQUEST = 80877102
-const HOST = '127.0.0.1'
 
 /** Passes everything on at once but requests to cancel, which it keeps until they are let go. */
 class LateCancels {
-  readonly #server: Server
+  #server: Server | undefined
   readonly #sockets: Socket[] = []
   #held: (() => void)[] = []
 
-  constructor(url: string) {
-    const { hostname, port } = new URL(url)
+  /** Listens in front of the server that a database URL names; returns the URL by way of it. */
+  async inFrontOf(url: string): Promise<string> {
     this.#server = createServer({ allowHalfOpen: true }, (client) => {
       client.once('data', (first) => {
-        const server = connect({ port: Number(port || 5432), host: hostname, allowHalfOpen: true })
+        const server = connect({ ...addressOf(url), allowHalfOpen: true })
         this.#sockets.push(client, server)
         for (const socket of [client, server]) socket.on('error', () => {})
         const pass = (): void => {
@@ -32,14 +32,7 @@ class LateCancels {
         else pass()
       })
     })
-  }
-
-  async listen(url: string): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, HOST, resolve))
-    const proxied = new URL(url)
-    proxied.hostname = HOST
-    proxied.port = String((this.#server.address() as AddressInfo).port)
-    return proxied.href
+    return urlBy(await listen(this.#server), url)
   }
 
   get held(): number {
@@ -51,19 +44,18 @@ class LateCancels {
   }
 
   close(): void {
-    this.#server.close()
+    this.#server?.close()
     for (const socket of this.#sockets) socket.destroy()
   }
 }
 
 let world: World
-let cancels: LateCancels
+const cancels = new LateCancels()
 let url: string
 
 beforeAll(async () => {
   world = await createWorld()
-  cancels = new LateCancels(world.database.url)
-  url = await cancels.listen(world.database.url)
+  url = await cancels.inFrontOf(world.database.url)
 })
 
 afterEach(async () => {

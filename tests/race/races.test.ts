@@ -65,15 +65,14 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 })
 
 let database: TestDatabase
-let wire: SteppedWire
+const wire = new SteppedWire()
 let url: string
 const watch = collectWarnings()
 
 beforeAll(async () => {
   database = await createTestDatabase()
   await database.query('CREATE TABLE log (who text NOT NULL, n int NOT NULL)')
-  wire = new SteppedWire(database.url)
-  url = await wire.listen(database.url)
+  url = await wire.inFrontOf(database.url)
 })
 
 afterAll(async () => {

@@ -1,29 +1,23 @@
 // A wire on which nothing moves by itself: each chunk that a client or the server has sent arrives when a scheduler
 // says so, in any order against whatever else it schedules; on one connection, and in one direction, in its own.
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type fc from 'fast-check'
+import { addressOf, listen, urlBy } from '../support/listening.js'
 import { reset } from '../support/reset.js'
 
 export class SteppedWire {
-  readonly #target: { readonly host: string; readonly port: number }
   readonly #sockets = new Set<Socket>()
   #scheduler: fc.Scheduler | undefined
   #server: Server | undefined
 
-  constructor(url: string) {
-    const { hostname, port } = new URL(url)
-    this.#target = { host: hostname, port: Number(port || 5432) }
-  }
-
-  /** The URL of the same database, by way of this wire. */
-  async listen(url: string): Promise<string> {
-    const server = createServer({ noDelay: true }, (client) => this.#link(client))
-    this.#server = server
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const stepped = new URL(url)
-    stepped.hostname = '127.0.0.1'
-    stepped.port = String((server.address() as AddressInfo).port)
-    return stepped.href
+  /** Listens in front of the server that a database URL names; returns the URL by way of it. */
+  async inFrontOf(url: string): Promise<string> {
+    this.#server = createServer({ noDelay: true }, (client) => {
+      const target = connect({ ...addressOf(url), noDelay: true })
+      this.#forward(client, target, 'to the server')
+      this.#forward(target, client, 'from the server')
+    })
+    return urlBy(await listen(this.#server), url)
   }
 
   /** From now on the scheduler says what arrives; without one, everything arrives at once. */
@@ -39,12 +33,6 @@ export class SteppedWire {
   close(): void {
     for (const socket of this.#sockets) socket.destroy()
     this.#server?.close()
-  }
-
-  #link(client: Socket): void {
-    const target = connect({ ...this.#target, noDelay: true })
-    this.#forward(client, target, 'to the server')
-    this.#forward(target, client, 'from the server')
   }
 
   #forward(from: Socket, to: Socket, what: string): void {

@@ -1,15 +1,14 @@
 // A TCP proxy in front of a server, in this process, that fails as a network does when it is told to: it
 // resets, ends, stalls, delays or refuses connections, accepts them and says nothing, or cuts them in the
 // middle of a message.
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { addressOf, listen, urlBy } from './listening.js'
 import { type Direction, Link } from './proxy-link.js'
 
 export interface Target {
   readonly host: string
   readonly port: number
 }
-
-const HOST = '127.0.0.1'
 
 export class Proxy {
   readonly #target: Target
@@ -29,18 +28,14 @@ export class Proxy {
 
   /** Listens on a free port, in front of the server that a database URL names. */
   static async inFrontOf(url: string): Promise<Proxy> {
-    const { hostname, port } = new URL(url)
-    const proxy = new Proxy({ host: hostname, port: Number(port || 5432) })
+    const proxy = new Proxy(addressOf(url))
     await proxy.listen()
     return proxy
   }
 
   /** The URL of the same database, by way of the proxy. */
   urlOf(url: string): string {
-    const proxied = new URL(url)
-    proxied.hostname = HOST
-    proxied.port = String(this.#port)
-    return proxied.href
+    return urlBy(this.#port, url)
   }
 
   get port(): number {
@@ -120,12 +115,8 @@ export class Proxy {
     if (this.#server !== undefined) return
     // An end is passed on as one, and not answered by another before the other side has said its own.
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(this.#port, HOST, resolve)
-    })
+    this.#port = await listen(server, this.#port)
     this.#server = server
-    this.#port = (server.address() as AddressInfo).port
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 // A server that answers every attempt to connect with an error of the test's choice, in whichever language: what a
 // real one says only when it was built with translations, or is in a state that is hard to bring about.
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
+import { listen } from './listening.js'
 
 export interface Refusal {
   readonly severity: string
@@ -13,11 +14,12 @@ const SSL_REQUEST = 80877103
 
 export class RefusingServer {
   readonly #server: Server
-  readonly port: number
 
-  private constructor(server: Server) {
+  private constructor(
+    server: Server,
+    readonly port: number,
+  ) {
     this.#server = server
-    this.port = (server.address() as AddressInfo).port
   }
 
   static async saying(refusal: Refusal): Promise<RefusingServer> {
@@ -28,8 +30,7 @@ export class RefusingServer {
         else socket.end(errorResponse(refusal))
       })
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return new RefusingServer(server)
+    return new RefusingServer(server, await listen(server))
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 // Listens in on what clients say to a server (PostgreSQL manual 54.7, message formats): which messages, and how
 // many of them the server had to answer before anything could go on.
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
+import { addressOf, listen, urlBy } from './listening.js'
 
 const SYNC = 'S'
 const QUERY = 'Q'
@@ -17,9 +18,8 @@ export class WireTap {
 
   /** Listens on a free port, in front of the server that a database URL names; returns the URL by way of it. */
   async inFrontOf(url: string): Promise<string> {
-    const { hostname, port } = new URL(url)
     const server = createServer({ noDelay: true }, (client) => {
-      const target = connect({ host: hostname, port: Number(port), noDelay: true })
+      const target = connect({ ...addressOf(url), noDelay: true })
       const reader = new Reader(
         (type, body) => this.#note(type, body),
         (body) => (this.#startup = parametersOf(body)),
@@ -36,11 +36,7 @@ export class WireTap {
       }
     })
     this.#server = server
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const tapped = new URL(url)
-    tapped.hostname = '127.0.0.1'
-    tapped.port = String((server.address() as AddressInfo).port)
-    return tapped.href
+    return urlBy(await listen(server), url)
   }
 
   /** What the last session was begun with. */

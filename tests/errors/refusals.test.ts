@@ -10,10 +10,12 @@ import { startLocalPostgres } from 'local-postgres'
 import pg from 'pg'
 import { RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { Prisma, PrismaClient } from '../generated/prisma/client.js'
+import { Authority } from '../support/certificates.js'
 import { createTestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
+import { addressOf, HOST, listen, refusingPort } from '../support/listening.js'
 import { type Refusal, RefusingServer } from '../support/refusing-server.js'
-import { makeCertificate, TlsFront } from '../support/tls-front.js'
+import { TlsFront } from '../support/tls-front.js'
 import { createWorld, errorOf, gate, knownErrorOf, type World } from '../prisma/support.js'
 
 const SECRET = 'hunter2-s3cr3t'
@@ -46,16 +48,10 @@ afterAll(async () => {
   await world.close()
 })
 
-/** As the role with the secret. */
+/** As the role with the secret; to the server, or to a port of our own. */
 function connection(port?: number): RealPoolAdapterOptions {
-  const url = new URL(world.database.url)
-  return {
-    host: url.hostname,
-    port: port ?? Number(url.port),
-    database: role,
-    user: role,
-    password: SECRET,
-  }
+  const address = port === undefined ? addressOf(world.database.url) : { host: HOST, port }
+  return { ...address, database: role, user: role, password: SECRET }
 }
 
 /** What is worth trying again is tried for so long; time enough for one attempt on a busy machine. */
@@ -105,14 +101,6 @@ async function expectFailure(prisma: PrismaClient, expected: Expected): Promise<
   }
 }
 
-async function refusedPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 type Lookup = (host: string, options: unknown, done: (...answer: unknown[]) => void) => void
 
 function resolveNames(lookup: Lookup): void {
@@ -124,13 +112,13 @@ describe('the way to the server', () => {
 
   test('a port that refuses', async () => {
     await expectRefusal(
-      { ...connection(await refusedPort()), ...SOON },
+      { ...connection(await refusingPort()), ...SOON },
       { ...unreachable, originalCode: 'ECONNREFUSED', text: 'ECONNREFUSED' },
     )
   })
 
   test('a name with two addresses that refuse', async () => {
-    const port = await refusedPort()
+    const port = await refusingPort()
     resolveNames((_host, _options, done) =>
       done(null, [
         { address: '127.0.0.1', family: 4 },
@@ -163,10 +151,8 @@ describe('the way to the server', () => {
   test('a server that hangs up', async () => {
     const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.end()))
     cleanups.push(() => server.close())
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as { port: number }
     await expectRefusal(
-      { ...connection(port), ...SOON },
+      { ...connection(await listen(server)), ...SOON },
       { ...unreachable, originalCode: 'N/A', text: 'Connection terminated unexpectedly' },
     )
   })
@@ -174,30 +160,36 @@ describe('the way to the server', () => {
 
 describe('TLS', () => {
   const tls = { code: 'P1011', kind: 'TlsConnectionError' }
+  const NAME = 'db.example'
+
+  /** In front of the server; with a certificate for the name, from an authority that exists for this one alone. */
+  async function speakTls(): Promise<{ readonly port: number; readonly ca: string }> {
+    const authority = new Authority('an authority')
+    const certificate = authority.issue({ commonName: 'server', hosts: [NAME] })
+    const front = await TlsFront.inFrontOf(world.database.url, certificate)
+    cleanups.push(() => front.close())
+    return { port: front.port, ca: authority.cert }
+  }
 
   test('a certificate from an authority that is not trusted, and one that is', async () => {
-    const [theirs, other] = [makeCertificate(), makeCertificate()]
-    const front = await TlsFront.inFrontOf(world.database.url, theirs)
-    cleanups.push(() => front.close())
-    const options = { ...connection(front.port), host: '127.0.0.1' }
+    const { port, ca } = await speakTls()
+    const options = connection(port)
+    const ssl = { ca, servername: NAME }
     await expectRefusal(
-      { ...options, ssl: { ca: other.ca } },
+      { ...options, ssl: { ...ssl, ca: new Authority('another').cert } },
       { ...tls, originalCode: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', text: /unable to verify/ },
     )
     const trusting = new PrismaClient({
-      adapter: new RealPoolAdapter({ ...options, ssl: { ca: theirs.ca } }),
+      adapter: new RealPoolAdapter({ ...options, ssl }),
     })
     expect(await trusting.$queryRaw`SELECT 1 AS one`).toEqual([{ one: 1 }])
     await trusting.$disconnect()
   })
 
   test('a certificate for another name', async () => {
-    const certificate = makeCertificate()
-    const front = await TlsFront.inFrontOf(world.database.url, certificate)
-    cleanups.push(() => front.close())
-    const ssl = { ca: certificate.ca, servername: 'elsewhere.example' }
+    const { port, ca } = await speakTls()
     await expectRefusal(
-      { ...connection(front.port), host: '127.0.0.1', ssl },
+      { ...connection(port), ssl: { ca, servername: 'elsewhere.example' } },
       { ...tls, originalCode: 'ERR_TLS_CERT_ALTNAME_INVALID', text: /elsewhere\.example|altnames/ },
     )
   })
@@ -206,7 +198,7 @@ describe('TLS', () => {
     const server = await RefusingServer.saying({ severity: 'FATAL', code: '28P01', message: 'not reached' })
     cleanups.push(() => server.close())
     await expectRefusal(
-      { ...connection(server.port), host: '127.0.0.1', ssl: true },
+      { ...connection(server.port), ssl: true },
       { ...tls, originalCode: 'N/A', text: 'The server does not support SSL connections' },
     )
   })
@@ -316,7 +308,7 @@ describe('a server that refuses us', () => {
   test.each(translated)('in its own words: %j', async (refusal, expected, text) => {
     const server = await RefusingServer.saying(refusal)
     cleanups.push(() => server.close())
-    const options = { ...connection(server.port), host: '127.0.0.1', ...SOON }
+    const options = { ...connection(server.port), ...SOON }
     await expectRefusal(options, { ...expected, text: refusal.message })
     const prisma = clientOn(new RealPoolAdapter(options))
     expect((await knownErrorOf(prisma.user.count())).message).toContain(text)

@@ -130,10 +130,7 @@ describe('a server that refuses us fails fast, whatever the timeout of the pool'
 })
 
 describe('a pool that has nothing to give', () => {
-  afterEach(async () => {
-    await world.disconnect()
-    await eventually(async () => expect(await statesOf(world)).toEqual([]))
-  })
+  afterEach(() => world.leave())
 
   test('its timeout: P2037, with the numbers', async () => {
     const { adapter, prisma } = world.open({ maxSize: 1, timeout: '100ms', name: 'narrow' })

@@ -25,10 +25,7 @@ afterAll(() => world.close())
 
 beforeEach(() => world.empty())
 
-afterEach(async () => {
-  await world.disconnect()
-  await eventually(async () => expect(await pidsSeen()).toEqual([]))
-})
+afterEach(() => world.leave())
 
 async function pidsSeen(): Promise<number[]> {
   return (await world.database.backends(SUBJECT)).map(({ pid }) => pid)

@@ -25,8 +25,7 @@ describe.each(BACKENDS)('over the backend %s', (backend) => {
   afterAll(() => world.close())
 
   beforeEach(async () => {
-    await world.disconnect()
-    await eventually(async () => expect(await statesOf(world)).toEqual([]))
+    await world.leave()
     await world.empty()
     ;({ adapter, prisma } = world.open({ maxSize: 1, timeout: '5s' }, {}, backend))
     await prisma.user.count()

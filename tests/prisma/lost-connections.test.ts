@@ -43,8 +43,7 @@ beforeEach(async () => {
 // Whatever a test did: the pool is whole. (A rejection that nobody handles fails the test by itself.)
 afterEach(async () => {
   await eventually(() => expectAtRest(world, adapter, 3))
-  await world.disconnect()
-  await eventually(async () => expect(await world.database.backends(SUBJECT)).toEqual([]))
+  await world.leave()
 })
 
 describe('connections lost while idle', () => {

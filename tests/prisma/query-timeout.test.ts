@@ -4,16 +4,7 @@ import { isOutcomeUnknown, isSilentRollback } from 'prisma-pg-real-pool'
 import { BACKEND, type OtherOptions, testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
-import {
-  createWorld,
-  errorOf,
-  expectAtRest,
-  knownErrorOf,
-  pidOf,
-  statesOf,
-  warmUp,
-  type World,
-} from './support.js'
+import { createWorld, errorOf, expectAtRest, knownErrorOf, pidOf, warmUp, type World } from './support.js'
 
 let world: World
 let proxy: Proxy
@@ -24,9 +15,8 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
-  await world.disconnect()
   proxy.resume()
-  await eventually(async () => expect(await statesOf(world)).toEqual([]))
+  await world.leave()
 })
 
 afterAll(async () => {

@@ -3,15 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { WireTap } from '../support/wire-tap.js'
-import {
-  createWorld,
-  errorOf,
-  expectAtRest,
-  knownErrorOf,
-  type Opened,
-  statesOf,
-  type World,
-} from './support.js'
+import { createWorld, errorOf, expectAtRest, knownErrorOf, type Opened, type World } from './support.js'
 
 let world: World
 let tappedUrl: string
@@ -29,10 +21,7 @@ afterAll(async () => {
 
 beforeEach(() => world.empty())
 
-afterEach(async () => {
-  await world.disconnect()
-  await eventually(async () => expect(await statesOf(world)).toEqual([]))
-})
+afterEach(() => world.leave())
 
 async function open(options: OtherOptions = {}): Promise<Opened> {
   const opened = world.open({ minSize: 1, maxSize: 1 }, { connectionString: tappedUrl, ...options })

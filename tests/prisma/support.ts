@@ -31,6 +31,8 @@ export interface World {
   empty(): Promise<void>
   /** Disconnects every client, and ends the pools that are the application's own. */
   disconnect(): Promise<void>
+  /** As `disconnect`, until the server has none of their connections any more. */
+  leave(): Promise<void>
   /** Disconnects every client and drops the database. */
   close(): Promise<void>
 }
@@ -68,6 +70,10 @@ export async function createWorld(settings?: string, serverUrl?: string): Promis
       await database.query(`TRUNCATE ${TABLES} RESTART IDENTITY`)
     },
     disconnect,
+    async leave() {
+      await disconnect()
+      await eventually(async () => expect(await statesIn(database)).toEqual([]))
+    },
     async close() {
       await disconnect()
       await database.drop()

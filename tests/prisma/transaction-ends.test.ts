@@ -29,8 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   proxy.resume()
   await eventually(() => expectAtRest(world, adapter, 1))
-  await world.disconnect()
-  await eventually(async () => expect(await statesOf(world)).toEqual([]))
+  await world.leave()
 })
 
 afterAll(async () => {

@@ -9,6 +9,8 @@ import {
   expectAtRest,
   gate,
   knownErrorOf,
+  log,
+  logged,
   type World,
 } from './support.js'
 
@@ -34,15 +36,6 @@ afterEach(async () => {
   await expectAtRest(world, adapter, 2)
   expect(watch.warnings).toEqual([])
 })
-
-async function logged(): Promise<string[]> {
-  const rows = await world.database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
-  return rows.map(({ text }) => text)
-}
-
-function log(client: Prisma.TransactionClient, text: string) {
-  return client.log.create({ data: { text } })
-}
 
 describe('isolation levels', () => {
   const levels = [
@@ -113,7 +106,7 @@ describe('isolation levels', () => {
       code: 'P2034',
       cause: { kind: 'TransactionWriteConflict', originalCode: '40001' },
     })
-    expect(await logged()).toEqual(['first'])
+    expect(await logged(world)).toEqual(['first'])
   })
 
   test('two that wait for each other: one is told P2034, the other goes on', async () => {

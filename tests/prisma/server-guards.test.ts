@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
-import { createWorld, errorOf, gate, knownErrorOf, statesOf, type World } from './support.js'
+import { createWorld, errorOf, gate, knownErrorOf, logged, statesOf, type World } from './support.js'
 
 const GUARDS = { transaction: { idleTimeout: '300ms', maxDuration: '20s' } } as const
 const NO_LIMIT = { timeout: 20_000 }
@@ -23,11 +23,6 @@ beforeEach(async () => {
   await world.empty()
   await world.database.query(`INSERT INTO "Log" ("text") VALUES ('as it was')`)
 })
-
-async function texts(): Promise<string[]> {
-  const rows = await world.database.query<{ text: string }>('SELECT "text" FROM "Log"')
-  return rows.map(({ text }) => text)
-}
 
 /** Whether a server can end a transaction for its length. */
 async function knowsTransactionTimeout(): Promise<boolean> {
@@ -58,7 +53,7 @@ test('a transaction that does nothing is ended, its lock is free, and its next s
   const error = await knownErrorOf(transaction)
   expect(error.code).toBe('P1017')
   expect(JSON.stringify(error.meta) + error.message).toContain('idle-in-transaction timeout')
-  expect(await texts()).toEqual(['after'])
+  expect(await logged(world)).toEqual(['after'])
   expect(await prisma.log.count()).toBe(1)
 })
 
@@ -72,7 +67,7 @@ test('one that ends without another statement says that nothing was saved, and w
   expect(error.message).toMatch(
     /lost before the COMMIT, so that nothing was saved: .*idle-in-transaction timeout/,
   )
-  expect(await texts()).toEqual(['as it was'])
+  expect(await logged(world)).toEqual(['as it was'])
 })
 
 test('one that takes too long is ended in the middle of a statement (PostgreSQL 17 and later)', async () => {
@@ -88,24 +83,20 @@ test('one that takes too long is ended in the middle of a statement (PostgreSQL 
   expect(error.code).toBe('P2010')
   expect(error.message).toMatch(/25P04.*transaction timeout/s)
   await hurried.$disconnect()
-  expect(await texts()).toEqual(['as it was'])
+  expect(await logged(world)).toEqual(['as it was'])
 })
 
 test('the limits are those of the transaction, at no round trip: the session keeps its own', async () => {
-  const limits = () => prisma.$queryRaw<Record<string, unknown>[]>`
+  const limits = (client: Pick<PrismaClient, '$queryRaw'>) => client.$queryRaw<Record<string, unknown>[]>`
     SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
            current_setting('transaction_timeout', true) AS duration`
-  const own = await limits()
+  const own = await limits(prisma)
   const { returnsBad } = adapter.pool.getStats()
   expect(own).toMatchObject([{ idle: '0' }])
-  const inside = await prisma.$transaction(
-    async (tx) => tx.$queryRaw`
-      SELECT current_setting('idle_in_transaction_session_timeout') AS idle,
-             current_setting('transaction_timeout', true) AS duration`,
-  )
+  const inside = await prisma.$transaction(limits)
   const duration = (await knowsTransactionTimeout()) ? '20s' : null
   expect(inside).toEqual([{ idle: '300ms', duration }])
-  expect(await limits()).toEqual(own)
+  expect(await limits(prisma)).toEqual(own)
   // Nothing to discard is left: the session is clean as it comes back.
   expect(adapter.pool.getStats().returnsBad).toBe(returnsBad)
 })

@@ -96,6 +96,17 @@ export async function pidOf(client: Pick<PrismaClient, '$queryRaw'>): Promise<nu
   return row!.pid
 }
 
+/** Writes a row, for `logged` to find. */
+export function log(client: Prisma.TransactionClient, text: string) {
+  return client.log.create({ data: { text } })
+}
+
+/** The texts that were written and saved, in their order. */
+export async function logged({ database }: World): Promise<string[]> {
+  const rows = await database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
+  return rows.map(({ text }) => text)
+}
+
 /** The states of the subject's connections, as the server sees them. */
 export function statesOf({ database }: World): Promise<(string | null)[]> {
   return statesIn(database)

@@ -1,10 +1,21 @@
 // How a transaction ends when something else than its callback ends it, or comes behind its end.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { isSilentRollback, type RealPoolAdapter } from 'prisma-pg-real-pool'
-import type { Prisma, PrismaClient } from '../generated/prisma/client.js'
+import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
-import { createWorld, errorOf, expectAtRest, gate, hold, pidOf, statesOf, type World } from './support.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  gate,
+  hold,
+  log,
+  logged,
+  pidOf,
+  statesOf,
+  type World,
+} from './support.js'
 
 let world: World
 let proxy: Proxy
@@ -37,15 +48,6 @@ afterAll(async () => {
   proxy.close()
 })
 
-async function logged(): Promise<string[]> {
-  const rows = await world.database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
-  return rows.map(({ text }) => text)
-}
-
-function log(client: Prisma.TransactionClient, text: string) {
-  return client.log.create({ data: { text } })
-}
-
 describe.each([
   ['COMMIT', ['before']],
   ['ROLLBACK', []],
@@ -62,7 +64,7 @@ describe.each([
       }),
     )
     expect(error.message).toContain(`it was ended by hand, by the statement ${end}`)
-    expect(await logged()).toEqual(saved)
+    expect(await logged(world)).toEqual(saved)
   })
 
   test('is not reported as a success when nothing comes behind it', async () => {
@@ -73,14 +75,14 @@ describe.each([
       }),
     )
     expect(error.message).toContain(`it was ended by hand, by the statement ${end}`)
-    expect(await logged()).toEqual(saved)
+    expect(await logged(world)).toEqual(saved)
   })
 })
 
 test('a raw BEGIN outside of $transaction is refused, and the next call is not in it', async () => {
   await errorOf(prisma.$executeRaw`BEGIN`)
   await log(prisma, 'saved by itself')
-  expect(await logged()).toEqual(['saved by itself'])
+  expect(await logged(world)).toEqual(['saved by itself'])
 })
 
 describe('of statements that wait for one that fails', () => {
@@ -104,7 +106,7 @@ describe('of statements that wait for one that fails', () => {
       expect(message).toContain('this statement had failed: SELECT 1 / 0 (division by zero)')
     }
     expect(isSilentRollback(error)).toBe(true)
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   // Prisma runs what is called in one tick by itself, and resolves what it did not run to `undefined`.
@@ -114,7 +116,7 @@ describe('of statements that wait for one that fails', () => {
     )
     expect(error.message).toContain('this statement had failed: SELECT 1 / 0 (division by zero)')
     expect(isSilentRollback(error)).toBe(true)
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 })
 
@@ -142,7 +144,7 @@ test('a way to the server that has gone dark costs the connection, not the trans
   expect(await pidOf(prisma)).not.toBe(pid)
   proxy.resume()
   await eventually(async () => expect(await statesOf(world)).not.toContain('idle in transaction'))
-  expect(await logged()).toEqual(['saved'])
+  expect(await logged(world)).toEqual(['saved'])
 })
 
 test('the cancel of a statement that ends in the same moment never hits the next one', async () => {
@@ -176,9 +178,9 @@ test('$disconnect settles the transactions that wait to start, and what was told
   inside.open()
   await Promise.all([gone, held])
   const told = (await Promise.all(starting)).filter((name) => name !== undefined)
-  expect(await logged()).toEqual(told)
+  expect(await logged(world)).toEqual(told)
   expect(await statesOf(world)).not.toContain('idle in transaction')
   // Whoever comes back finds everything as it was.
   await prisma.$transaction((tx) => log(tx, 'later'))
-  expect((await logged()).at(-1)).toBe('later')
+  expect((await logged(world)).at(-1)).toBe('later')
 })

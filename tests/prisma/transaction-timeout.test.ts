@@ -10,6 +10,7 @@ import {
   gate,
   hold,
   knownErrorOf,
+  logged,
   statesOf,
   type World,
 } from './support.js'
@@ -26,10 +27,6 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 beforeEach(() => world.empty())
-
-async function logged(): Promise<unknown[]> {
-  return world.database.query('SELECT "text" FROM "Log"')
-}
 
 async function expectWholeAgain(): Promise<void> {
   await eventually(() => expectAtRest(world, adapter, 1))
@@ -54,7 +51,7 @@ describe('after its timeout', () => {
     never.open()
     expect((await knownErrorOf(transaction)).code).toBe('P2028')
     await expectWholeAgain()
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('a running statement is cancelled at once, and the connection is back', async () => {
@@ -70,7 +67,7 @@ describe('after its timeout', () => {
     )
     expect(error.message).toMatch(/Transaction already closed: .* rolled back while it ran; it was cancelled/)
     await expectWholeAgain()
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('a statement that waits for a lock is cancelled at once', async () => {
@@ -95,7 +92,7 @@ describe('after its timeout', () => {
     await expectAtRest(world, adapter, 1)
     inside.open()
     await holder
-    expect(await logged()).toEqual([{ text: 'held' }])
+    expect(await logged(world)).toEqual(['held'])
   })
 
   test('statements that wait in its queue never reach the server', async () => {

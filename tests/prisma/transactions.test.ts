@@ -1,14 +1,15 @@
 // $transaction: batches, nested transactions, the order of statements, and what becomes of a statement's failure.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
-import type { Prisma } from '../generated/prisma/client.js'
-import type { PrismaClient } from '../generated/prisma/client.js'
+import type { Prisma, PrismaClient } from '../generated/prisma/client.js'
 import {
   collectWarnings,
   createWorld,
   errorOf,
   expectAtRest,
   knownErrorOf,
+  log,
+  logged,
   pidOf,
   type World,
 } from './support.js'
@@ -36,15 +37,6 @@ afterEach(async () => {
   expect(watch.warnings).toEqual([])
 })
 
-async function logged(): Promise<string[]> {
-  const rows = await world.database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
-  return rows.map(({ text }) => text)
-}
-
-function log(client: Prisma.TransactionClient, text: string) {
-  return client.log.create({ data: { text } })
-}
-
 describe('a batch', () => {
   test('answers in order, and runs as one transaction on one connection', async () => {
     const pid = () => prisma.$queryRaw<{ pid: number; xid: string }[]>`
@@ -68,7 +60,7 @@ describe('a batch', () => {
         prisma.log.create({ data: { text: 'b' } }),
       ]),
     )
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('takes an isolation level', async () => {
@@ -104,7 +96,7 @@ describe('a nested transaction', () => {
         )
       })
     })
-    expect(await logged()).toEqual(['before', 'after', 'kept'])
+    expect(await logged(world)).toEqual(['before', 'after', 'kept'])
   })
 
   test('that succeeds goes down with the one around it', async () => {
@@ -114,7 +106,7 @@ describe('a nested transaction', () => {
         throw new Error('all of it')
       }),
     )
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('ten levels deep', async () => {
@@ -123,7 +115,7 @@ describe('a nested transaction', () => {
       if (depth < 10) await tx.$transaction((nested) => descend(nested, depth + 1))
     }
     await prisma.$transaction((tx) => descend(tx, 1))
-    expect(await logged()).toHaveLength(10)
+    expect(await logged(world)).toHaveLength(10)
   })
 })
 
@@ -136,7 +128,7 @@ describe('statements called together inside one transaction', () => {
       return Promise.all(texts.slice(0, 10).map(() => pidOf(tx)))
     })
     expect(new Set(pids).size).toBe(1)
-    expect(await logged()).toEqual(texts)
+    expect(await logged(world)).toEqual(texts)
     // Node reports warnings and deprecations a tick later.
     await new Promise((resolve) => setImmediate(resolve))
     expect(watch.warnings).toEqual([])
@@ -149,7 +141,7 @@ describe('statements called together inside one transaction', () => {
         log(tx, 'quick'),
       ]),
     )
-    expect(await logged()).toEqual(['slow', 'quick'])
+    expect(await logged(world)).toEqual(['slow', 'quick'])
   })
 
   test('the first failure fails the transaction, after the others have been answered', async () => {
@@ -159,7 +151,7 @@ describe('statements called together inside one transaction', () => {
       }),
     )
     expect(error.message).toContain('22012')
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('also of a batch inside Promise.all with other transactions', async () => {
@@ -170,7 +162,7 @@ describe('statements called together inside one transaction', () => {
         }),
       ),
     )
-    const texts = await logged()
+    const texts = await logged(world)
     for (const name of ['x', 'y', 'z']) {
       expect(texts.filter((text) => text.startsWith(name))).toEqual([`${name}1`, `${name}2`, `${name}3`])
     }
@@ -189,7 +181,7 @@ describe('a transaction whose statement failed, and whose caller caught the erro
     )
     expect(error.message).toMatch(/rolled back, not committed/)
     expect(error).toMatchObject({ cause: { originalCode: '25P02' } })
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('has its later statements refused by the server', async () => {
@@ -202,7 +194,7 @@ describe('a transaction whose statement failed, and whose caller caught the erro
     expect(error.message).toContain('25P02')
     // Which of them had failed, and why, is not for the reader to find out.
     expect(error.message).toContain('this statement had failed: SELECT 1 / 0 (division by zero)')
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('does not report success of a nested one either', async () => {
@@ -215,7 +207,7 @@ describe('a transaction whose statement failed, and whose caller caught the erro
       }),
     )
     expect((await errorOf(nested!)).message).toContain('this statement had failed: SELECT 1 / 0')
-    expect(await logged()).toEqual([])
+    expect(await logged(world)).toEqual([])
   })
 
   test('succeeds when the failure was inside a nested transaction', async () => {
@@ -223,6 +215,6 @@ describe('a transaction whose statement failed, and whose caller caught the erro
       await log(tx, 'kept')
       await errorOf(tx.$transaction((nested) => nested.$executeRaw`SELECT 1 / 0`))
     })
-    expect(await logged()).toEqual(['kept'])
+    expect(await logged(world)).toEqual(['kept'])
   })
 })

@@ -7,8 +7,9 @@ import {
   createWorld,
   errorOf,
   expectAtRest,
-  gate,
   knownErrorOf,
+  meeting,
+  PATIENT,
   pidOf,
   SUBJECT,
   warmUp,
@@ -33,17 +34,15 @@ async function pidsSeen(): Promise<number[]> {
 
 test('two transactions at the same time never share a connection', async () => {
   const { prisma } = world.open({ maxSize: 2 })
-  const both = gate()
-  let inside = 0
+  const both = meeting(2)
   const transaction = () =>
     prisma.$transaction(async (tx) => {
       const first = await pidOf(tx)
-      if (++inside === 2) both.open()
-      await both.opened
+      await both()
       await tx.log.create({ data: { text: String(first) } })
       expect(await pidOf(tx)).toBe(first)
       return first
-    })
+    }, PATIENT)
   const pids = await Promise.all([transaction(), transaction()])
   expect(new Set(pids).size).toBe(2)
   expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 2 }])
@@ -59,7 +58,7 @@ test('twenty transactions at the same time on four connections see only their ow
         const open = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid, xmin FROM "Log"
           WHERE xmin::text = pg_current_xact_id()::text`
         expect(open).toMatchObject([{ pid }])
-      }),
+      }, PATIENT),
     ),
   )
   expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 20 }])
@@ -73,13 +72,10 @@ test('1,000 calls at the same time over 5 connections all finish, and the server
     (index) => prisma.log.create({ data: { text: `${index}` } }),
     () => prisma.$queryRaw`SELECT pg_sleep(0.002)::text`,
     (index) =>
-      prisma.$transaction(
-        async (tx) => {
-          await tx.log.create({ data: { text: `${index}` } })
-          await tx.log.count()
-        },
-        { maxWait: 20_000, timeout: 20_000 },
-      ),
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: `${index}` } })
+        await tx.log.count()
+      }, PATIENT),
     () => errorOf(prisma.$queryRaw`SELECT 1 / 0`),
   ]
   let isDone = false
@@ -139,9 +135,7 @@ describe('errors of the user cost no connection', () => {
 
   testWhereKept('neither do they inside transactions', async () => {
     const result = await failRepeatedly(200, (prisma) =>
-      prisma.$transaction((tx) => tx.user.create({ data: { email: 'taken@example.com' } }), {
-        maxWait: 20_000,
-      }),
+      prisma.$transaction((tx) => tx.user.create({ data: { email: 'taken@example.com' } }), PATIENT),
     )
     expect(result).toEqual({ codes: new Set(['P2002']), opened: 0, samePids: true })
   })

@@ -10,7 +10,7 @@ import {
 } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
-import { createWorld, errorOf, pidOf, type World } from './support.js'
+import { createWorld, errorOf, PATIENT, pidOf, sessionEnds, type World } from './support.js'
 
 let world: World
 let prisma: PrismaClient
@@ -57,8 +57,6 @@ function expectAnswers(error: unknown, answers: Answers): void {
 }
 
 const user = { email: 'a@example.com' }
-/** A busy machine takes its time to make a connection. */
-const PATIENT = { maxWait: 20_000, timeout: 20_000 }
 const raise = (code: string) => `DO $$ BEGIN RAISE SQLSTATE '${code}'; END $$`
 
 /** Ends the session that runs, or last ran, such a statement. */
@@ -115,9 +113,7 @@ describe('questions about an error', () => {
     const between = prisma.$transaction(async (tx) => {
       const pid = await pidOf(tx)
       await terminate(`pid = ${pid}`)
-      await eventually(async () =>
-        expect(await world.database.query(`SELECT FROM pg_stat_activity WHERE pid = ${pid}`)).toEqual([]),
-      )
+      await sessionEnds(world, pid)
       await tx.user.count()
     }, PATIENT)
     expectAnswers(await errorOf(between), { retryable: true })
@@ -218,7 +214,7 @@ describe('retryTransaction', () => {
           const { balance } = await tx.user.findUniqueOrThrow({ where: { id } })
           await tx.user.update({ where: { id }, data: { balance: balance + 1 } })
         },
-        { isolationLevel: 'Serializable', attempts: 100, maxWait: 20_000, timeout: 20_000, pauseMs: 1 },
+        { ...PATIENT, isolationLevel: 'Serializable', attempts: 100, pauseMs: 1 },
       )
     await Promise.all(Array.from({ length: 4 }, addOne))
     expect(await prisma.user.findUniqueOrThrow({ where: { id } })).toMatchObject({ balance: 4 })

@@ -1,8 +1,7 @@
 // The table from SQLSTATE to Prisma's kinds, and how each of its rows is provoked on a real server.
 import { expect } from '@jest/globals'
 import type { PrismaClient } from '../generated/prisma/client.js'
-import { eventually } from '../support/eventually.js'
-import { errorOf, pidOf, type World } from './support.js'
+import { errorOf, meeting, PATIENT, pidOf, sessionEnds, type World } from './support.js'
 
 export type Tx = Pick<
   PrismaClient,
@@ -44,18 +43,14 @@ async function deadlock(
   { prisma }: ErrorStage,
   update: (tx: Tx, id: number) => Promise<unknown>,
 ): Promise<never> {
-  let arrived = 0
-  const both = (first: number, second: number) =>
-    prisma.$transaction(
-      async (tx) => {
-        await update(tx, first)
-        arrived++
-        await eventually(() => expect(arrived).toBe(2))
-        await update(tx, second)
-      },
-      { timeout: 20_000 },
-    )
-  const outcomes = await Promise.allSettled([both(1, 2), both(2, 1)])
+  const both = meeting(2)
+  const lock = (first: number, second: number) =>
+    prisma.$transaction(async (tx) => {
+      await update(tx, first)
+      await both()
+      await update(tx, second)
+    }, PATIENT)
+  const outcomes = await Promise.allSettled([lock(1, 2), lock(2, 1)])
   const victims = outcomes.filter((outcome) => outcome.status === 'rejected')
   expect(victims).toHaveLength(1)
   throw victims[0]!.reason
@@ -87,9 +82,7 @@ async function whileLocked({ world }: ErrorStage, work: () => Promise<unknown>):
 function idle({ hasty, world }: ErrorStage, work: (tx: Tx) => Promise<unknown>): Promise<unknown> {
   return hasty.$transaction(async (tx) => {
     const pid = await pidOf(tx)
-    await eventually(async () =>
-      expect(await world.database.query(`SELECT FROM pg_stat_activity WHERE pid = ${pid}`)).toEqual([]),
-    )
+    await sessionEnds(world, pid)
     await work(tx)
   })
 }

@@ -11,6 +11,7 @@ import {
   knownErrorOf,
   log,
   logged,
+  meeting,
   type World,
 } from './support.js'
 
@@ -78,26 +79,23 @@ describe('isolation levels', () => {
   })
 
   test('a write conflict that the server finds at COMMIT is told as one, and nothing is saved', async () => {
-    const bothHaveRead = gate()
-    const bothHaveWritten = gate()
+    const bothHaveRead = meeting(2)
+    const bothHaveWritten = meeting(2)
     const firstIsDone = gate()
-    let reads = 0
-    let writes = 0
     // Write skew: each reads what the other writes. No statement comes after the first COMMIT, so that only
     // the second COMMIT can see it.
-    const skewed = (mine: string, wait: Promise<void>) =>
+    const skewed = (mine: string, wait?: Promise<void>) =>
       prisma.$transaction(
         async (tx) => {
           await tx.log.count()
-          if (++reads === 2) bothHaveRead.open()
-          await bothHaveRead.opened
+          await bothHaveRead()
           await log(tx, mine)
-          if (++writes === 2) bothHaveWritten.open()
+          await bothHaveWritten()
           await wait
         },
         { isolationLevel: 'Serializable' },
       )
-    const first = skewed('first', bothHaveWritten.opened).finally(() => firstIsDone.open())
+    const first = skewed('first').finally(() => firstIsDone.open())
     const error = await errorOf(skewed('second', firstIsDone.opened))
     await first
     // Prisma maps the errors of statements, not that of a COMMIT: it arrives as the adapter threw it.
@@ -111,14 +109,12 @@ describe('isolation levels', () => {
 
   test('two that wait for each other: one is told P2034, the other goes on', async () => {
     await prisma.user.createMany({ data: [{ email: 'a@x' }, { email: 'b@x' }] })
-    const both = gate()
-    let inside = 0
+    const both = meeting(2)
     const lock = (emails: [string, string]) =>
       prisma.$transaction(async (tx) => {
         const data = { balance: { increment: 1 } }
         await tx.user.update({ where: { email: emails[0] }, data })
-        if (++inside === 2) both.open()
-        await both.opened
+        await both()
         await tx.user.update({ where: { email: emails[1] }, data })
       })
     await world.database.query(`ALTER DATABASE ${world.database.name} SET deadlock_timeout = '50ms'`)

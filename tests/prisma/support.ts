@@ -107,21 +107,25 @@ export async function logged({ database }: World): Promise<string[]> {
   return rows.map(({ text }) => text)
 }
 
+/** Waits until the server has no such process any more. */
+export async function sessionEnds({ database }: World, pid: number): Promise<void> {
+  await eventually(async () =>
+    expect(await database.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])).toEqual([]),
+  )
+}
+
 /** The states of the subject's connections, as the server sees them. */
 export function statesOf({ database }: World): Promise<(string | null)[]> {
   return statesIn(database)
 }
 
+/** A busy machine takes its time to make a connection. */
+export const PATIENT = { maxWait: 20_000, timeout: 20_000 } as const
+
 /** Uses so many connections at the same time, so that a pool that opens them as they are wanted has them. */
 export async function warmUp(prisma: PrismaClient, connections: number): Promise<void> {
-  const all = gate()
-  let inside = 0
-  const transaction = () =>
-    prisma.$transaction(() => {
-      if (++inside === connections) all.open()
-      return all.opened
-    })
-  await Promise.all(Array.from({ length: connections }, transaction))
+  const all = meeting(connections)
+  await Promise.all(Array.from({ length: connections }, () => prisma.$transaction(all, PATIENT)))
 }
 
 /** Holds a connection, in a transaction that the server has begun, for as long as the gate is shut. */
@@ -129,7 +133,7 @@ export function hold(prisma: PrismaClient, until: { readonly opened: Promise<voi
   return prisma.$transaction(async (tx) => {
     await tx.user.count()
     await until.opened
-  })
+  }, PATIENT)
 }
 
 /**
@@ -171,4 +175,14 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
     open = resolve
   })
   return { opened, open }
+}
+
+/** Those who come wait until they are so many; then all go on. */
+export function meeting(size: number): () => Promise<void> {
+  const all = gate()
+  let arrived = 0
+  return () => {
+    if (++arrived === size) all.open()
+    return all.opened
+  }
 }

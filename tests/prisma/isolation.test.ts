@@ -21,7 +21,7 @@ let prisma: PrismaClient
 const watch = collectWarnings()
 
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createWorld(`ALTER DATABASE % SET deadlock_timeout = '50ms'`)
   ;({ adapter, prisma } = world.open({ minSize: 2, maxSize: 2 }))
   await adapter.pool.open({ wait: true })
 })
@@ -117,7 +117,6 @@ describe('isolation levels', () => {
         await both()
         await tx.user.update({ where: { email: emails[1] }, data })
       })
-    await world.database.query(`ALTER DATABASE ${world.database.name} SET deadlock_timeout = '50ms'`)
     const results = await Promise.allSettled([lock(['a@x', 'b@x']), lock(['b@x', 'a@x'])])
     const failed = results.filter((result) => result.status === 'rejected')
     expect(failed.map(({ reason }: { reason: unknown }) => reason)).toMatchObject([{ code: 'P2034' }])

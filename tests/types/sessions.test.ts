@@ -1,7 +1,7 @@
 // Sessions whose settings are not ours to choose: dates read right in whatever form they are printed, or not at all.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { isSilentRollback } from 'prisma-pg-real-pool'
-import type { PrismaClient } from '../generated/prisma/client.js'
+import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
 import { type BackendName, BACKENDS } from '../support/backends.js'
 import { DATABASES } from '../prisma/type-cases.js'
 import { createWorld, errorOf, knownErrorOf, type World } from '../prisma/support.js'
@@ -15,6 +15,9 @@ beforeAll(async () => {
   await world.database.query(`SET timezone TO 'UTC'; SET DateStyle TO ISO`)
   expected = await valuesOf(world.open({ maxSize: 1 }).prisma)
 })
+
+// All together they would be as many as the server has room for.
+afterEach(() => world.disconnect())
 
 afterAll(() => world.close())
 
@@ -44,24 +47,22 @@ function sqlOf(text: string, column: Column): string {
   return `SELECT (${literal})::${column} AS value`
 }
 
-/** What cannot be read stands as the code of its error. */
+/** What cannot be read stands as `refused`. */
 async function valuesOf(client: PrismaClient, columns: readonly Column[] = COLUMNS): Promise<unknown[]> {
   const values: unknown[] = []
   for (const column of columns) {
     for (const text of INSTANTS) {
       const rows = client.$queryRawUnsafe<{ value: unknown }[]>(sqlOf(text, column))
-      values.push(await rows.then(([row]) => row!.value, reasonOf(rows)))
+      values.push(await rows.then(([row]) => row!.value, refusal))
     }
   }
   return values
 }
 
-function reasonOf(promise: Promise<unknown>): () => Promise<unknown> {
-  return async () => {
-    const error = await knownErrorOf(promise)
-    expect(error.message).toContain(`the session's DateStyle must be ISO`)
-    return 'refused'
-  }
+function refusal(error: unknown): string {
+  expect(error).toBeInstanceOf(Prisma.PrismaClientKnownRequestError)
+  expect((error as Error).message).toContain(`the session's DateStyle must be ISO`)
+  return 'refused'
 }
 
 const ZONES = ['UTC', 'America/New_York', 'Asia/Kolkata', 'Pacific/Apia', 'Europe/Amsterdam']
@@ -131,7 +132,7 @@ describe.each(BACKENDS)('over the backend %s', (backend) => {
   })
 })
 
-test('what cannot be read because of what a transaction has set costs the transaction, as any failure, and nothing behind it', async () => {
+test('a value that cannot be read after a SET LOCAL costs its transaction, and nothing behind it', async () => {
   const { prisma } = world.open({ maxSize: 1 })
   const sql = `SELECT '2024-05-06 07:08:09+00'::timestamptz AS value`
   const value = new Date('2024-05-06T07:08:09Z')

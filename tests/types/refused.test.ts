@@ -1,7 +1,7 @@
 // What PostgreSQL cannot be given, or would take for something else, is refused before it reaches the wire.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { PrismaClient } from '../generated/prisma/client.js'
-import { createWorld, errorOf, knownErrorOf, SUBJECT, type World } from '../prisma/support.js'
+import { createWorld, errorOf, knownErrorOf, type World } from '../prisma/support.js'
 
 let world: World
 
@@ -29,14 +29,13 @@ const REFUSED: [string, (prisma: PrismaClient) => Promise<unknown>, string][] = 
   ],
 ]
 
-describe.each(REFUSED)('%s', (_, call, reason) => {
+describe.each(REFUSED)('%s', (what, call, reason) => {
   test('is refused with a reason, and no connection is made for it', async () => {
-    const applicationName = `${SUBJECT}-${REFUSED.findIndex(([name]) => name === _)}`
-    const { prisma, adapter } = world.open({ minSize: 0 }, { application_name: applicationName })
+    const { prisma, adapter } = world.open({ minSize: 0 }, { application_name: what })
     const error = await knownErrorOf(call(prisma))
     expect(error.message).toContain(reason)
     expect(error.message.length).toBeLessThan(2_000)
-    expect(await world.database.backends(applicationName)).toEqual([])
+    expect(await world.database.backends(what)).toEqual([])
     expect(adapter.pool.getStats().connectionsNum).toBe(0)
   })
 

@@ -1,7 +1,7 @@
 // Types that are not PostgreSQL's own: domains, enums, composite types, ranges, those of extensions; and the parser
 // that an application may give for them.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { RealPoolAdapterOptions, UserDefinedTypeParser } from 'prisma-pg-real-pool'
+import type { UserDefinedTypeParser } from 'prisma-pg-real-pool'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
 import { createWorld, errorOf, statesOf, type World } from '../prisma/support.js'
 
@@ -97,8 +97,7 @@ describe('any other type of users reads as text, its arrays included', () => {
 
 describe('userDefinedTypeParser', () => {
   function open(userDefinedTypeParser: UserDefinedTypeParser): PrismaClient {
-    const options: RealPoolAdapterOptions = { userDefinedTypeParser }
-    return world.open({ maxSize: 1 }, options).prisma
+    return world.open({ maxSize: 1 }, { userDefinedTypeParser }).prisma
   }
 
   test('is called for each value of such a type, NULL included, in order, and for no other', async () => {

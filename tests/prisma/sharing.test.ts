@@ -95,7 +95,7 @@ test('disconnecting waits for what runs', async () => {
   const { prisma } = world.open({ maxSize: 1 })
   await prisma.$connect()
   // Prisma's promises start when somebody waits for them.
-  const running = prisma.$queryRaw`SELECT 'done' AS text FROM pg_sleep(0.2)`.then((rows) => rows)
+  const running = prisma.$queryRaw`SELECT 'done' AS text FROM pg_sleep(1)`.then((rows) => rows)
   await eventually(async () =>
     expect(await world.database.backends(SUBJECT)).toMatchObject([{ state: 'active' }]),
   )
@@ -141,7 +141,7 @@ test('a client that comes while the last one goes finds no more than maxSize con
   const { adapter, prisma: one } = world.open({ maxSize: 2 }, { application_name: name })
   const two = world.share(adapter)
   const seen = async () => (await world.database.backends(name)).length
-  const running = Promise.all([1, 2].map(() => one.$queryRaw`SELECT 1 AS n FROM pg_sleep(0.5)`))
+  const running = Promise.all([1, 2].map(() => one.$queryRaw`SELECT 1 AS n FROM pg_sleep(2)`))
   await eventually(async () => {
     const states = (await world.database.backends(name)).map(({ state }) => state)
     expect(states).toEqual(['active', 'active'])

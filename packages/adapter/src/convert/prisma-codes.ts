@@ -29,6 +29,7 @@ export const PRISMA_CODES: Partial<Record<Kind, string>> = {
   ValueOutOfRange: 'P2020',
   TableDoesNotExist: 'P2021',
   ColumnNotFound: 'P2022',
+  InconsistentColumnData: 'P2023',
   InvalidIsolationLevel: 'P2023',
   TransactionWriteConflict: 'P2034',
   TooManyConnections: 'P2037',

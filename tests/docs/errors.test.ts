@@ -1,8 +1,6 @@
 // docs/errors.md says what the code does: the kinds and Prisma's codes of its tables, none left out; and its
 // examples run, on errors of a real client.
-import { runInThisContext } from 'node:vm'
 import { DriverAdapterError } from '@prisma/driver-adapter-utils'
-import { transformSync } from '@swc/core'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import * as library from 'prisma-pg-real-pool'
 import { POOL_KINDS, SOCKET_KINDS, toDriverAdapterError } from '../../packages/adapter/src/convert/errors.js'
@@ -10,7 +8,8 @@ import { PRISMA_CODES } from '../../packages/adapter/src/convert/prisma-codes.js
 import { BY_SQLSTATE } from '../../packages/adapter/src/convert/sqlstates.js'
 import { PoolError, type PoolErrorCode } from '../../packages/adapter/src/pool/errors.js'
 import { createWorld, errorOf, knownErrorOf, type World } from '../prisma/support.js'
-import { code, codes, read, rows, section } from './markdown.js'
+import { code, codes, examples, read, rows, section } from './markdown.js'
+import { run } from './running.js'
 
 const text = read('docs/errors.md')
 
@@ -108,13 +107,13 @@ describe('what you see', () => {
 })
 
 describe('the examples run', () => {
-  type Module = (load: (name: string) => unknown, exported: object) => void
   interface Examples {
     readonly detailsOf: (error: unknown) => object
     readonly statusOf: (error: unknown) => number
   }
 
-  const { detailsOf, statusOf } = run()
+  const all = examples(text).join('\n')
+  const { detailsOf, statusOf } = run(all, { 'prisma-pg-real-pool': library }) as Examples
   let world: World
 
   beforeAll(async () => {
@@ -122,23 +121,6 @@ describe('the examples run', () => {
   })
 
   afterAll(() => world.close())
-
-  /** All blocks of the page as one module. */
-  function run(): Examples {
-    const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, block]) => block)
-    const { code: script } = transformSync(blocks.join('\n'), {
-      jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
-      module: { type: 'commonjs' },
-    })
-    const exported: Partial<Examples> = {}
-    const load = (name: string): unknown => {
-      expect(name).toBe('prisma-pg-real-pool')
-      return library
-    }
-    const module = runInThisContext(`(function (require, exports) { ${script} })`) as Module
-    module(load, exported)
-    return exported as Examples
-  }
 
   test('on errors of models, of raw queries and of COMMIT', async () => {
     const { adapter, prisma } = world.open({ maxSize: 1, timeout: '500ms' })

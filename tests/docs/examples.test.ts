@@ -5,21 +5,15 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
+import { examples, root } from './markdown.js'
 
 const run = promisify(execFile)
-const root = join(__dirname, '../..')
 
 /** What an example may take for granted, unless it declares it itself. */
 const ASSUMED: Readonly<Record<string, string>> = {
   id: 'declare const id: string',
   callAnotherService: 'declare function callAnotherService(input: unknown): Promise<void>',
   adapter: `declare const adapter: import('prisma-pg-real-pool').RealPoolAdapter`,
-}
-
-function examplesOf(text: string): string[] {
-  // In a docstring each line begins with an asterisk.
-  const plain = text.replace(/^[ \t]*\* ?/gm, '')
-  return [...plain.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1] as string)
 }
 
 async function filesIn(folder: string, ending: string): Promise<string[]> {
@@ -41,12 +35,14 @@ test('the examples of the documentation compile', async () => {
     await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
     const origins: string[] = []
     for (const document of documents) {
-      for (const example of examplesOf(await readFile(document, 'utf8'))) {
+      // In a docstring each line begins with an asterisk.
+      const text = (await readFile(document, 'utf8')).replace(/^[ \t]*\* ?/gm, '')
+      for (const example of examples(text)) {
         const assumed = Object.entries(ASSUMED)
           .filter(([name]) => !new RegExp(`(const|function) ${name}\\b`).test(example))
           .map(([, declaration]) => declaration)
-        const text = [...assumed, example, 'export {}'].join('\n')
-        await writeFile(join(folder, `example-${origins.length}.ts`), text)
+        const module = [...assumed, example, 'export {}'].join('\n')
+        await writeFile(join(folder, `example-${origins.length}.ts`), module)
         origins.push(relative(root, document))
       }
     }

@@ -1,4 +1,4 @@
-// Reading the documentation: its files, the sections of one, the rows of a table, what stands in backticks.
+// Reading the documentation: its files, the sections of one, the rows of a table, its examples, what stands in backticks.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -51,6 +51,11 @@ function isRule(line: string): boolean {
 /** Without the blocks of code. */
 export function prose(text: string): string {
   return text.replace(/^```[\s\S]*?^```$/gm, '')
+}
+
+/** The blocks of TypeScript. */
+export function examples(text: string): string[] {
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1] as string)
 }
 
 /** What stands in backticks inside a line. */

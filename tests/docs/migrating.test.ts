@@ -1,5 +1,4 @@
 // docs/migrating.md: its examples run as they stand, against the server of the tests.
-import { transformSync } from '@swc/core'
 import type { RealPoolAdapter } from 'prisma-pg-real-pool'
 import * as realPool from 'prisma-pg-real-pool'
 import pg from 'pg'
@@ -8,10 +7,10 @@ import { optionsInUrl } from '../../packages/adapter/src/pg/url-options.js'
 import { resolveAdapterOptions } from '../../packages/adapter/src/resolved-options.js'
 import * as client from '../generated/prisma/client.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
-import { code, codes, read, rows, section } from './markdown.js'
+import { code, codes, examples, read, rows, section } from './markdown.js'
+import { run } from './running.js'
 
 const text = read('docs/migrating.md')
-const examples = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map((match) => match[1] as string)
 const savedEnvironment = { ...process.env }
 
 let database: TestDatabase
@@ -40,18 +39,12 @@ interface Exported {
   readonly prisma?: client.PrismaClient
 }
 
-const MODULES: Readonly<Record<string, unknown>> = {
-  pg: { __esModule: true, default: pg },
-  'prisma-pg-real-pool': realPool,
-  './generated/client.js': client,
-}
-
-function run(example: string): Exported & { readonly pools: pg.Pool[] } {
-  const { code: script } = transformSync(example, {
-    jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
-    module: { type: 'commonjs' },
-  })
-  const exported: Exported = {}
+test.each(
+  examples(text).map((example) => ({
+    example,
+    line: example.split('\n').find((line) => !/^(\/\/|import)/.test(line) && line !== ''),
+  })),
+)('runs: $line', async ({ example }) => {
   const pools: pg.Pool[] = []
   // A pool of the example's own must be ended by us.
   class Pool extends pg.Pool {
@@ -60,25 +53,15 @@ function run(example: string): Exported & { readonly pools: pg.Pool[] } {
       pools.push(this)
     }
   }
-  const load = (name: string): unknown =>
-    name === 'pg' ? { __esModule: true, default: { ...pg, Pool } } : MODULES[name]
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- an example of our own documentation
-  const body = new Function('require', 'exports', 'process', script) as (...args: unknown[]) => void
-  body(load, exported, process)
-  return { ...exported, pools }
-}
-
-test.each(
-  examples.map((example) => [
-    example.split('\n').find((line) => !/^(\/\/|import)/.test(line) && line !== ''),
-    example,
-  ]),
-)('runs: %s', async (_, example) => {
-  const { adapter, prisma = new client.PrismaClient({ adapter: adapter! }), pools } = run(example as string)
+  const { adapter, prisma = new client.PrismaClient({ adapter: adapter! }) }: Exported = run(example, {
+    pg: { __esModule: true, default: { ...pg, Pool } },
+    'prisma-pg-real-pool': realPool,
+    './generated/client.js': client,
+  })
   const [row] = await prisma.$queryRaw<{ name: string; path: string }[]>`
       SELECT current_database()::text AS name, current_setting('search_path') AS path`
   expect(row?.name).toBe(database.name)
-  expect(row?.path.includes('billing')).toBe((example as string).includes('billing'))
+  expect(row?.path.includes('billing')).toBe(example.includes('billing'))
   await prisma.$disconnect()
   for (const pool of pools) await pool.end()
 })
@@ -90,9 +73,9 @@ test('there are examples for each origin', () => {
 })
 
 test('the parameters of Prisma 6 are the options that the table says, and so are the defaults', () => {
-  const [header, ...table] = rows(section(text, '## From Prisma 6')).filter(({ length }) => length === 5)
+  const table = rows(section(text, '## From Prisma 6')).filter(({ length }) => length === 5)
   const defaults = resolveAdapterOptions({ host: 'h' })
-  for (const [parameter = '', option = '', ofZero = '', , byDefault = ''] of [header!, ...table]) {
+  for (const [parameter = '', option = '', ofZero = '', , byDefault = ''] of table) {
     const name = code(parameter)
     const path = code(option).split('.')
     const get = (url: string): unknown => {
@@ -116,6 +99,6 @@ test('the parameters of Prisma 6 are the options that the table says, and so are
     })
     expect([name, now(written)]).toEqual([name, now(defaults)])
   }
-  expect(table.length).toBe(5)
+  expect(table).toHaveLength(6)
   expect(codes(text)).toContain('REAL_POOL_URL_PARAMETER')
 })

@@ -9,6 +9,7 @@ import {
 import { CONNECTION_KEYS } from '../../packages/adapter/src/connection-schema.js'
 import { adapterSchema, OPTION_NAMES, parse } from '../../packages/adapter/src/option-schema.js'
 import { resolveAdapterOptions } from '../../packages/adapter/src/resolved-options.js'
+import { NO_POOLING } from '../integration/support.js'
 import { code, codes, read, rows, section } from './markdown.js'
 
 type Values = Readonly<Record<string, unknown>>
@@ -137,11 +138,10 @@ describe('the type is what the schema takes', () => {
 })
 
 test('`pool: false` is what it is said to stand for', () => {
-  const noPooling = { minSize: 0, maxIdleCount: 0, growth: 'immediate', numWorkers: Infinity } as const
   expect(section(text, '## `pool: false`')).toContain(
     "{ minSize: 0, maxIdleCount: 0, growth: 'immediate', numWorkers: Infinity }",
   )
-  const { pool: expected } = resolveAdapterOptions({ ...HOST, pool: { ...noPooling, name: 'x' } })
+  const { pool: expected } = resolveAdapterOptions({ ...HOST, pool: { ...NO_POOLING, name: 'x' } })
   expect({ ...resolveAdapterOptions({ ...HOST, pool: false }).pool, name: 'x' }).toEqual(expected)
 })
 

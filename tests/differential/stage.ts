@@ -8,7 +8,7 @@ import type {
 } from '@prisma/driver-adapter-utils'
 import { type PoolOptions, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { PrismaClient } from '../generated/prisma/client.js'
-import { createWorld, type World } from '../prisma/support.js'
+import { createWorld } from '../prisma/support.js'
 import type { TestDatabase } from '../support/database.js'
 import { ROWS } from './calls.js'
 
@@ -59,7 +59,7 @@ export interface Stage {
 
 /** @param settings - SQL to run before the tables are made, in which `%` stands for the database's name. */
 export async function createStage(settings?: string): Promise<Stage> {
-  const world: World = await createWorld(settings)
+  const world = await createWorld(settings)
   const { database } = world
   const open = (factory: SqlDriverAdapterFactory): Scene => ({
     prisma: new PrismaClient({ adapter: factory }),
@@ -69,10 +69,6 @@ export async function createStage(settings?: string): Promise<Stage> {
   const openBoth = (make: Adapters): Both<Scene> => {
     const { theirs, ours } = make(database)
     return { theirs: open(theirs), ours: open(ours) }
-  }
-  const closeBoth = async ({ theirs, ours }: Both<Scene>): Promise<void> => {
-    await theirs.prisma.$disconnect()
-    await ours.prisma.$disconnect()
   }
   const outcomeIn = async (scene: Scene, run: Run): Promise<unknown> => {
     await world.empty()
@@ -91,11 +87,12 @@ export async function createStage(settings?: string): Promise<Stage> {
       // What a call leaves open must not keep the other's rows locked.
       if (make !== undefined) await scenes.theirs.prisma.$disconnect()
       const ours = await outcomeIn(scenes.ours, run)
-      if (make !== undefined) await closeBoth(scenes)
+      if (make !== undefined) await scenes.ours.prisma.$disconnect()
       return { theirs, ours }
     },
     async close() {
-      await closeBoth(shared)
+      await shared.theirs.prisma.$disconnect()
+      await shared.ours.prisma.$disconnect()
       await world.close()
     },
   }

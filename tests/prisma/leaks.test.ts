@@ -1,3 +1,4 @@
+// What `leakDetectionThreshold` reports of a PrismaClient's own calls.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'

@@ -11,7 +11,7 @@ const NAMES = ['native', 'null', 'pg-pool'] as const
 
 export type BackendName = (typeof NAMES)[number]
 
-function chosen(): BackendName | undefined {
+function choose(): BackendName | undefined {
   const name = process.env.TEST_BACKEND
   if (name === undefined || name === '') return undefined
   const known = NAMES.find((each) => each === name)
@@ -20,11 +20,13 @@ function chosen(): BackendName | undefined {
   return known
 }
 
+const chosen = choose()
+
 /** Those that a test of all of them runs over. */
-export const BACKENDS: readonly BackendName[] = chosen() === undefined ? NAMES : [chosen()!]
+export const BACKENDS: readonly BackendName[] = chosen === undefined ? NAMES : [chosen]
 
 /** The one that every other test runs over. */
-export const BACKEND: BackendName = chosen() ?? 'native'
+export const BACKEND: BackendName = chosen ?? 'native'
 
 /** `test`, except on backends that have no such behaviour: there it is skipped, with the reason in its name. */
 export function testUnless(reasons: Partial<Record<BackendName, string>>) {

@@ -142,6 +142,6 @@ test('a statement that takes less is left alone, and no timer of it stays', asyn
   const before = timers()
   expect(await prisma.user.count()).toBe(0)
   expect(await prisma.$queryRawUnsafe('SELECT 1 AS n FROM pg_sleep(0.4)')).toEqual([{ n: 1 }])
-  // Fewer, where one of an earlier test has ended meanwhile.
-  expect(timers()).toBeLessThanOrEqual(before)
+  // Fewer, where one of an earlier test has ended meanwhile; more, while a connection that is not kept is closed.
+  await eventually(() => expect(timers()).toBeLessThanOrEqual(before))
 })

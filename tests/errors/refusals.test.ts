@@ -9,11 +9,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { startLocalPostgres } from 'local-postgres'
 import pg from 'pg'
 import { RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { freePort } from '../../packages/local-postgres/src/ports.js'
 import { Prisma, PrismaClient } from '../generated/prisma/client.js'
 import { Authority } from '../support/certificates.js'
 import { createTestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { addressOf, HOST, listen, refusingPort } from '../support/listening.js'
+import { addressOf, HOST, listen } from '../support/listening.js'
 import { type Refusal, RefusingServer } from '../support/refusing-server.js'
 import { TlsFront } from '../support/tls-front.js'
 import { createWorld, errorOf, gate, knownErrorOf, type World } from '../prisma/support.js'
@@ -112,13 +113,13 @@ describe('the way to the server', () => {
 
   test('a port that refuses', async () => {
     await expectRefusal(
-      { ...connection(await refusingPort()), ...SOON },
+      { ...connection(await freePort()), ...SOON },
       { ...unreachable, originalCode: 'ECONNREFUSED', text: 'ECONNREFUSED' },
     )
   })
 
   test('a name with two addresses that refuse', async () => {
-    const port = await refusingPort()
+    const port = await freePort()
     resolveNames((_host, _options, done) =>
       done(null, [
         { address: '127.0.0.1', family: 4 },

@@ -4,10 +4,11 @@ import { inspect } from 'node:util'
 import { createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
+import { freePort } from '../../packages/local-postgres/src/ports.js'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
-import { listen, refusingPort, urlBy } from '../support/listening.js'
+import { listen, urlBy } from '../support/listening.js'
 import { createWorld, gate, hold, knownErrorOf, statesOf, type World } from './support.js'
 
 const SECRET = 'hunter2-s3cr3t'
@@ -57,7 +58,7 @@ async function failureOf(connectionString: string, timeout: '300ms' | '20s'): Pr
 
 describe('a server that cannot be reached', () => {
   test('a refused port: P1001, with host and port, after the timeout of the pool', async () => {
-    const port = await refusingPort()
+    const port = await freePort()
     const { code, message, tookMs } = await failureOf(urlBy(port, urlWith()), '300ms')
     expect(code).toBe('P1001')
     expect(message).toContain(`127.0.0.1:${port}`)

@@ -1,5 +1,5 @@
 // Servers of the tests' own, on ports of this machine, mostly in front of the one that a database URL names.
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 
 export const HOST = '127.0.0.1'
 
@@ -24,12 +24,4 @@ export function urlBy(port: number, url: string): string {
   other.hostname = HOST
   other.port = String(port)
   return other.href
-}
-
-/** A port where nobody listens. */
-export async function refusingPort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

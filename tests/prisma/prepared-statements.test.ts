@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { isRetryable } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
-import type { OtherOptions } from '../support/backends.js'
+import { BACKEND, type OtherOptions } from '../support/backends.js'
 import { createWorld, errorOf, type World } from './support.js'
 
 let world: World
@@ -15,8 +15,9 @@ beforeEach(async () => {
 
 afterEach(() => world.close())
 
+/** A session that is not kept has prepared nothing. */
 function open(options: OtherOptions = {}): PrismaClient {
-  return world.open({ minSize: 1, maxSize: 1 }, options).prisma
+  return world.open({ minSize: 1, maxSize: 1 }, options, BACKEND === 'null' ? 'native' : BACKEND).prisma
 }
 
 interface Row {
@@ -124,7 +125,7 @@ describe('a statement is not prepared', () => {
 })
 
 describe('nobody sees', () => {
-  async function warmUp(prisma: PrismaClient): Promise<void> {
+  async function prepareShape(prisma: PrismaClient): Promise<void> {
     for (let index = 0; index < 3; index++) expect(await shape(prisma)).toEqual([{ a: 1 }])
     expect(await prepared(prisma, '%shape%')).toHaveLength(1)
   }
@@ -133,7 +134,7 @@ describe('nobody sees', () => {
 
   test('that what a statement returns has changed', async () => {
     const prisma = open()
-    await warmUp(prisma)
+    await prepareShape(prisma)
     await alter()
     expect(await shape(prisma)).toEqual([{ a: 1, b: null }])
     expect(await shape(prisma)).toEqual([{ a: 1, b: null }])
@@ -142,7 +143,7 @@ describe('nobody sees', () => {
 
   test('it at the beginning of a transaction, which begins anew', async () => {
     const prisma = open()
-    await warmUp(prisma)
+    await prepareShape(prisma)
     await alter()
     await prisma.$transaction(async (tx) => {
       expect(await shape(tx)).toEqual([{ a: 1, b: null }])
@@ -153,7 +154,7 @@ describe('nobody sees', () => {
 
   test('it in the middle of one, but by an error that does not come back', async () => {
     const prisma = open()
-    await warmUp(prisma)
+    await prepareShape(prisma)
     const work = prisma.$transaction(async (tx) => {
       await tx.log.create({ data: { text: 'undone' } })
       await alter()
@@ -168,7 +169,7 @@ describe('nobody sees', () => {
 
   test.each(['DEALLOCATE ALL', 'DISCARD ALL'])('that somebody has sent %s', async (text) => {
     const prisma = open()
-    await warmUp(prisma)
+    await prepareShape(prisma)
     await prisma.$executeRawUnsafe(text)
     expect(await shape(prisma)).toEqual([{ a: 1 }])
     expect(await shape(prisma)).toEqual([{ a: 1 }])
@@ -177,7 +178,7 @@ describe('nobody sees', () => {
 
   test('that somebody has given up that very statement', async () => {
     const prisma = open()
-    await warmUp(prisma)
+    await prepareShape(prisma)
     const [row] = await prepared(prisma, '%shape%')
     await prisma.$executeRawUnsafe(`DEALLOCATE "${row!.name}"`)
     expect(await shape(prisma)).toEqual([{ a: 1 }])
@@ -186,7 +187,7 @@ describe('nobody sees', () => {
 
   test('that its table was another for a while, by another search_path', async () => {
     const prisma = open()
-    await warmUp(prisma)
+    await prepareShape(prisma)
     await world.database.query(
       `CREATE SCHEMA other; CREATE TABLE other.shape (c text); INSERT INTO other.shape VALUES ('x')`,
     )

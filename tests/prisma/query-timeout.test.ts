@@ -32,9 +32,9 @@ async function open(options: OtherOptions = {}) {
 
 const SLEEP = `SELECT 1 AS n FROM pg_sleep(60)`
 
-describe('a statement that takes longer', () => {
-  const testWhereKept = testUnless({ null: 'keeps no connection' })
+const testWhereKept = testUnless({ null: 'keeps no connection' })
 
+describe('a statement that takes longer', () => {
   test('is cancelled at the server, fails as timed out, and its connection lives on', async () => {
     const { prisma, adapter } = await open()
     const pid = await pidOf(prisma)
@@ -110,18 +110,21 @@ test('a COMMIT that takes longer, and is cancelled, has saved nothing, and its o
   expect(await prisma.tag.count()).toBe(0)
 })
 
-test('the first statement of a transaction has no more time than others: it does not begin anew', async () => {
-  const { prisma, adapter } = world.open(
-    { minSize: 2, maxSize: 2 },
-    { queryTimeout: '300ms', connectionString: proxy.urlOf(world.database.url) },
-  )
-  await warmUp(prisma, 2)
-  const before = adapter.pool.getStats().requestsNum
-  proxy.forget()
-  const error = await errorOf(prisma.$transaction((tx) => tx.user.count(), { timeout: 20_000 }))
-  expect(error).toMatchObject({ code: 'P1008' })
-  expect(adapter.pool.getStats().requestsNum).toBe(before + 1)
-})
+testWhereKept(
+  'the first statement of a transaction has no more time than others: it does not begin anew',
+  async () => {
+    const { prisma, adapter } = world.open(
+      { minSize: 2, maxSize: 2 },
+      { queryTimeout: '300ms', connectionString: proxy.urlOf(world.database.url) },
+    )
+    await warmUp(prisma, 2)
+    const before = adapter.pool.getStats().requestsNum
+    proxy.forget()
+    const error = await errorOf(prisma.$transaction((tx) => tx.user.count(), { timeout: 20_000 }))
+    expect(error).toMatchObject({ code: 'P1008' })
+    expect(adapter.pool.getStats().requestsNum).toBe(before + 1)
+  },
+)
 
 test('a statement that query_timeout gave up, and the server did not, is not saved by those around it', async () => {
   const { prisma } = await open({ queryTimeout: 0, query_timeout: 100 })

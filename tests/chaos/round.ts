@@ -1,6 +1,6 @@
 // One round of the run: an adapter of one kind, with options drawn for it, and the clients over it.
 import pg from 'pg'
-import { RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { type PoolOptions, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { PrismaClient } from '../generated/prisma/client.js'
 import type { Bank } from '../load/bank.js'
 import type { Journal } from '../load/journal.js'
@@ -43,12 +43,12 @@ export function drawTerms(backend: Backend, random: Random): Terms {
         acquire: random.of('start', 'first-query'),
         autosave: random.of('never', 'never', 'always'),
       },
-      pool: backend === 'none' ? false : drawPool(size, random),
+      pool: backend === 'none' ? false : { ...drawPool(size, random), ...drawSharing(limits, random) },
     },
   }
 }
 
-function drawPool(maxSize: number, random: Random): RealPoolAdapterOptions['pool'] {
+function drawPool(maxSize: number, random: Random): PoolOptions {
   return {
     minSize: random.between(0, Math.min(maxSize, 2)),
     maxSize,
@@ -63,6 +63,11 @@ function drawPool(maxSize: number, random: Random): RealPoolAdapterOptions['pool
     invalidateOnLost: random.percent(30),
     maxIdleCount: random.of(2, Infinity, Infinity),
   }
+}
+
+/** With a read timeout of node-postgres nobody may share a connection. */
+function drawSharing({ query_timeout }: { query_timeout?: number }, random: Random): PoolOptions {
+  return query_timeout === undefined && random.percent(40) ? { pipelining: random.of(2, 16) } : {}
 }
 
 export interface Round extends Bank {

@@ -47,13 +47,14 @@ class Acquire extends Command {
   constructor(
     readonly timeout: number,
     readonly signal: Signal,
+    readonly isShared: boolean,
     pause: Pause,
   ) {
-    super(pause, timeout, signal)
+    super(pause, timeout, signal, isShared ? 'to share' : 'alone')
   }
 
   protected act(world: World): void {
-    void world.ask(this.timeout, this.signal)
+    void world.ask(this.timeout, this.signal, this.isShared)
   }
 }
 
@@ -333,6 +334,7 @@ export const poolCommand: fc.Arbitrary<PoolCommand> = fc.oneof(
       .tuple(
         fc.constantFrom(1_000, 0, 1, 250, 5_000, DEFAULT_TIMEOUT, Infinity, Infinity),
         fc.constantFrom<Signal>('none', 'none', 'own', 'own', 'shared', 'shared', 'aborted'),
+        fc.boolean(),
         pause,
       )
       .map((args) => new Acquire(...args)),

@@ -2,6 +2,7 @@
 import type { CloseReason } from '../../packages/adapter/src/pool/types.js'
 import type { ModelConnection } from './connector.js'
 import type { Model } from './model.js'
+import type { Request } from './requests.js'
 
 /**
  * - `arriving`: opened, and not yet anywhere;
@@ -22,6 +23,11 @@ const UNREAD_AFTER_MS = 10
 /** What the model knows of a connection. */
 export class Known {
   place: Place = 'arriving'
+  /** Who share it; empty: it is not lent, or to one alone. */
+  readonly sharers = new Set<Request>()
+  /** When the last of them came back, or the first came. */
+  headSince = 0
+  isUseless = false
   lentAt = 0
   idleSince = 0
   /** How many alarms there had been when it was last known to live. */
@@ -56,7 +62,8 @@ export class Connections implements Iterable<Known> {
   #generation = 0
   /** How often there was reason to doubt every connection. */
   #alarms = 0
-  #wasFrozen = false
+  /** Whether it ever was: the pool may doubt connections that were opened since, until it has looked. */
+  wasFrozen = false
   #leastIdle: number
   #spare: Known | undefined
 
@@ -122,12 +129,29 @@ export class Connections implements Iterable<Known> {
     this.move(known, ['lent'], 'returned')
     // Whoever used it knows whether it lives.
     known.provenAt = this.#alarms
-    if (how === 'destroyed') {
+    if (how === 'destroyed') this.losses++
+    if (how === 'destroyed' || known.isUseless) {
       known.fate = 'destroyed'
-      this.losses++
     } else if (known.connection.isBroken) {
       this.#model.counted.returnsBad++
     }
+  }
+
+  /** One of those who share it is done with it; others are not. */
+  left(known: Known, how: 'released' | 'destroyed'): void {
+    if (how === 'released') {
+      known.provenAt = this.#alarms
+      return
+    }
+    known.isUseless = true
+    this.losses++
+  }
+
+  /** Whether one more may share it, as far as it is for the connection to say. */
+  mayBeJoined(known: Known): boolean {
+    if (known.place !== 'lent' || known.sharers.size === 0 || known.isUseless) return false
+    const isProven = known.provenAt === this.#alarms
+    return isProven && this.unfitness(known) === undefined && !this.isExpired(known)
   }
 
   lost(connection: ModelConnection): void {
@@ -144,7 +168,7 @@ export class Connections implements Iterable<Known> {
   /** The process was frozen: what was idle may be dead. The pool notices when it looks. */
   frozen(): void {
     this.#alarms++
-    this.#wasFrozen = true
+    this.wasFrozen = true
   }
 
   // --- What may be done with them ---
@@ -179,7 +203,7 @@ export class Connections implements Iterable<Known> {
 
   /** Whether there is reason to ask the server whether it lives. */
   mayBeChecked(known: Known): boolean {
-    return this.isCheckingAll || this.#wasFrozen || this.mustBeChecked(known)
+    return this.isCheckingAll || this.wasFrozen || this.mustBeChecked(known)
   }
 
   /** Whether it may be closed for this reason. */

@@ -49,7 +49,7 @@ export interface Witness {
   attempted(attempt: Attempt): void
   arrived(connection: ModelConnection, attempt: Attempt): void
   failed(error: OpenError, attempt: Attempt): void
-  lent(connection: ModelConnection): void
+  lent(connection: ModelConnection, isShared: boolean): void
   rested(connection: ModelConnection): void
   asked(connection: ModelConnection): void
   answered(connection: ModelConnection, lives: boolean): void
@@ -79,6 +79,7 @@ export class ModelConnector implements Connector<ModelConnection> {
   readonly #onDoom: (connection: ModelConnection) => void
   readonly #opened: ModelConnection[] = []
   #held: ModelConnection | undefined
+  #isShared = false
 
   constructor(
     witness: Witness,
@@ -178,9 +179,14 @@ export class ModelConnector implements Connector<ModelConnection> {
     connection.onLost = listener
   }
 
-  hold(connection: ModelConnection): void {
+  hold(connection: ModelConnection, isShared = false): void {
     this.decide()
     this.#held = connection
+    this.#isShared = isShared
+  }
+
+  mayBeJoined(connection: ModelConnection): boolean {
+    return connection.condition === 'clean'
   }
 
   rest(connection: ModelConnection): void {
@@ -197,7 +203,7 @@ export class ModelConnector implements Connector<ModelConnection> {
   decide(): void {
     const held = this.#held
     this.#held = undefined
-    if (held !== undefined) this.#witness.lent(held)
+    if (held !== undefined) this.#witness.lent(held, this.#isShared)
   }
 
   /** Resolves when something the pool waits for may end. */

@@ -15,6 +15,8 @@ interface Use {
   readonly isImpatient: boolean
   /** Whether the connection is lost meanwhile. */
   readonly isLost: boolean
+  /** Whether a connection will do that others use, too. */
+  readonly isShared: boolean
 }
 
 const use: fc.Arbitrary<Use> = fc.record({
@@ -22,6 +24,7 @@ const use: fc.Arbitrary<Use> = fc.record({
   how: fc.constantFrom<Return>('clean', 'clean', 'clean', 'unclean', 'unrestorable', 'broken', 'destroyed'),
   isImpatient: fc.boolean(),
   isLost: fc.constantFrom(false, false, false, true),
+  isShared: fc.boolean(),
 })
 
 /** A pool whose attempts to open fail backs off for as long, at most, before it tries again for who waits. */
@@ -42,9 +45,9 @@ class Clients {
     for (const use of uses) await this.#use(use)
   }
 
-  async #use({ steps, how, isImpatient, isLost }: Use): Promise<void> {
+  async #use({ steps, how, isImpatient, isLost, isShared }: Use): Promise<void> {
     const { requests } = this.#world.model
-    const ended = this.#world.ask(Infinity, 'own')
+    const ended = this.#world.ask(Infinity, 'own', isShared)
     const request = requests.abortable.at(-1)!
     if (isImpatient) void this.#step('patience').then(() => this.#world.abort(request))
     const { connection } = await ended

@@ -1,5 +1,6 @@
 // What must be true of a pool at any time, and what must be true of it when nothing more can happen by itself.
 import { getEventListeners } from 'node:events'
+import { LEAST_SLOW_MS } from '../../packages/adapter/src/pool/sharing.js'
 import type { PoolStats } from '../../packages/adapter/src/pool/stats.js'
 import { type Call, type Model, NOTHING_COUNTED } from './model.js'
 import type { World } from './world.js'
@@ -79,8 +80,13 @@ function judgePlaces(model: Model, judge: Judge): void {
   const { connections, requests, settings, timersAreDue, state, now, forceAt } = model
   const { holding } = requests
   judge.claim(connections.count('arriving', 'returned', 'late') === 0, 'a connection is nowhere')
-  judge.claim(connections.count('lent') === holding.length, 'a connection is lent, and nobody has it')
-  judge.claim(new Set(holding.map(({ connection }) => connection)).size === holding.length, 'lent to two')
+  const held = new Set(holding.map(({ connection }) => connection))
+  judge.claim(connections.count('lent') === held.size, 'a connection is lent, and nobody has it')
+  for (const known of connections.in('lent')) {
+    const holders = holding.filter(({ connection }) => connection === known)
+    const areSharing = holders.every(({ isShared }) => isShared) && holders.length <= settings.pipelining
+    judge.claim(holders.length === 1 || areSharing, 'lent to two')
+  }
   for (const known of connections.idle) {
     judge.claim(known.connection.condition === 'clean', 'keeps a broken connection')
     const mayBeExpired = settings.enforceLifetimeOn === 'acquire' || timersAreDue
@@ -148,9 +154,26 @@ function judgeService(model: Model, judge: Judge): void {
     connections.idle.length === 0 || waiting <= connections.count('examined'),
     'someone waits, though a connection is idle',
   )
+  judgeSharing(model, judge)
   const onTheirWay = sizes.onTheirWay + connections.count('mended')
   const enough = settings.growth === 'immediate' ? waiting : Math.min(waiting, 1)
   judge.claim(onTheirWay >= enough || model.poolSize() >= sizes.maxSize, 'someone waits for nothing')
+}
+
+/** Nobody waits who may share a connection of which it is certain that no call on it is slow. */
+function judgeSharing(model: Model, judge: Judge): void {
+  const { connections, requests, sizes, settings, now } = model
+  const first = requests.firstToShare
+  if (first === undefined || connections.wasFrozen) return
+  const onTheirWay = sizes.lastError === undefined ? sizes.onTheirWay : connections.count('examined')
+  if (requests.waiting.length <= onTheirWay) return
+  if (model.poolSize() < sizes.maxSize && sizes.lastError === undefined) return
+  const loads = [...connections]
+    .filter((known) => connections.mayBeJoined(known) && now - known.headSince < LEAST_SLOW_MS)
+    .map(({ sharers }) => sharers.size)
+    .sort((one, other) => one - other)
+  const load = loads[requests.aloneAheadOf(first)]
+  judge.claim(load === undefined || load >= settings.pipelining, 'someone waits who could share')
 }
 
 function judgeStatistics(model: Model, stats: PoolStats, judge: Judge): void {

@@ -55,22 +55,50 @@ export class Observer implements Witness {
 
   // --- Lending ---
 
-  lent(connection: ModelConnection): void {
+  lent(connection: ModelConnection, isShared: boolean): void {
     const { connections, requests, now } = this.#model
     const known = connections.of(connection)
     const { place } = known
+    if (place === 'lent') return this.#joined(known)
     const isFirst = connections.idle[0] === known
     connections.move(known, ['arriving', 'idle', 'examined', 'returned', 'mended'], 'lent')
     const borrower = requests.take()
     if (borrower === undefined) return this.#model.blame(`lends connection ${connection.id} to nobody`)
     borrower.connection = known
-    known.lentAt = now
+    known.lentAt = known.headSince = now
+    if (borrower.isShared) known.sharers.add(borrower)
+    if (borrower.isShared !== isShared)
+      this.#refuse('lends', known, isShared ? 'wanted alone' : 'to be shared')
     this.#refuse('lends', known, connections.unfitness(known))
     if (connections.isExpired(known)) this.#refuse('lends', known, 'expired')
     if (place !== 'idle') return
     connections.noteNeed()
     if (!isFirst) this.#refuse('lends', known, 'not the one that has been idle longest')
     if (!borrower.isTry && connections.mustBeExamined(known)) this.#refuse('lends', known, 'unexamined')
+  }
+
+  /** One more shares a connection. */
+  #joined(known: Known): void {
+    const { connections, requests, sizes, settings } = this.#model
+    const { size } = known.sharers
+    const rivals = [...connections].filter(
+      (other) => other !== known && other.sharers.size <= size && connections.mayBeJoined(other),
+    )
+    const mayBeJoined = connections.mayBeJoined(known)
+    const canGrow = this.#model.poolSize() < sizes.maxSize && sizes.lastError === undefined
+    const first = requests.firstToShare
+    const ahead = first === undefined ? 0 : requests.aloneAheadOf(first)
+    const borrower = requests.takeToShare()
+    if (size === 0) this.#refuse('lends', known, "somebody else's")
+    if (borrower === undefined) return this.#refuse('lends', known, 'to be shared with nobody')
+    borrower.connection = known
+    known.sharers.add(borrower)
+    if (!mayBeJoined) this.#refuse('lends', known, 'not to be joined')
+    if (size >= settings.pipelining) this.#refuse('lends', known, 'full')
+    if (canGrow) this.#refuse('lends', known, 'shared, though another can be opened')
+    if (connections.idle.length > 0) this.#refuse('lends', known, 'shared, though another is idle')
+    const alone = borrower === first ? ahead : requests.aloneAheadOf(borrower)
+    if (rivals.length < alone) this.#refuse('lends', known, 'needed by somebody alone')
   }
 
   rested(connection: ModelConnection): void {

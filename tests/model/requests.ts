@@ -23,6 +23,7 @@ export class Request {
     readonly askedAt: number,
     readonly timeout: number,
     readonly abort: AbortController | undefined,
+    readonly isShared: boolean,
   ) {}
 
   get deadline(): number {
@@ -52,15 +53,21 @@ export class Requests {
   readonly #model: Model
   #asking: Request | undefined
   #count = 0
+  /** Whether others who would share waited when the pool was asked. */
+  #isBehindOthers = false
+  /** How many have joined others since the pool was asked. */
+  #joined = 0
 
   constructor(model: Model) {
     this.#model = model
   }
 
   /** The pool is going to be asked. */
-  ask(timeout: number, abort: AbortController | undefined): Request {
-    const { now, isOpen, counted } = this.#model
-    const request = new Request(++this.#count, now, timeout, abort)
+  ask(timeout: number, abort: AbortController | undefined, isShared: boolean): Request {
+    const { now, isOpen, counted, settings } = this.#model
+    const request = new Request(++this.#count, now, timeout, abort, isShared && settings.pipelining > 1)
+    this.#joined = 0
+    this.#isBehindOthers = this.waiting.some(({ isShared }) => isShared)
     counted.requestsNum++
     this.pending.add(request)
     if (abort !== undefined) this.abortable.push(request)
@@ -81,7 +88,12 @@ export class Requests {
     const { connections, sizes, counted } = this.#model
     if (this.waiting.includes(request)) request.isQueued = true
     if (request.isQueued) counted.requestsQueued++
-    if (growth > 0) sizes.grew(growth, request.isFreshTry ? 1 : this.waiting.length)
+    if (growth > 0) {
+      // One that would share shows that one more is wanted, also where it is served, or cannot wait.
+      const itself = request.isShared && !this.waiting.includes(request) ? 1 : 0
+      const wanted = this.waiting.length + Math.max(this.#joined, itself)
+      sizes.grew(growth, request.isTry && !request.isShared ? 1 : wanted)
+    }
     if (request.isFreshTry) {
       if (connections.idle.length > 0) this.#model.blame('turned away, though a connection is idle')
       sizes.mustHaveGrown()
@@ -95,6 +107,36 @@ export class Requests {
     const first = this.waiting.shift()
     if (first?.isQueued === true) this.#waited(first)
     return first
+  }
+
+  /** Takes the next in turn for a place beside others on a connection. */
+  takeToShare(): Request | undefined {
+    this.#joined++
+    const asking = this.#asking
+    if (asking?.isFreshTry === true) return asking.isShared ? asking : undefined
+    if (asking?.fate === 'one too many' && asking.isShared && !this.#isBehindOthers) {
+      // It need not wait, however many do.
+      asking.fate = undefined
+      return asking
+    }
+    const first = this.firstToShare
+    if (first === undefined) return undefined
+    this.waiting.splice(this.waiting.indexOf(first), 1)
+    // Who gets it in the moment of asking does not wait, unless for others of its kind.
+    if (first === this.#asking) first.isQueued = this.#isBehindOthers
+    if (first.isQueued) this.#waited(first)
+    return first
+  }
+
+  get firstToShare(): Request | undefined {
+    return this.waiting.find(({ isShared }) => isShared)
+  }
+
+  /** How many who want a connection alone are before it, or before one that comes now. */
+  aloneAheadOf(request: Request): number {
+    const index = this.waiting.indexOf(request)
+    const ahead = index < 0 ? this.waiting : this.waiting.slice(0, index)
+    return ahead.filter(({ isShared }) => !isShared).length
   }
 
   granted(request: Request, lease: Lease<ModelConnection>): void {
@@ -124,8 +166,10 @@ export class Requests {
   /** Gives a connection back. */
   giveBack(request: Request): void {
     this.holding.splice(this.holding.indexOf(request), 1)
-    if (request.connection !== undefined) {
-      this.#model.counted.usageMs += this.#model.now - request.connection.lentAt
+    const { connection } = request
+    // Those that share a connection use it as one.
+    if (connection !== undefined && connection.sharers.size <= 1) {
+      this.#model.counted.usageMs += this.#model.now - connection.lentAt
     }
   }
 

@@ -26,6 +26,7 @@ export const runSettings: fc.Arbitrary<RunSettings> = fc
     numWorkers: fc.constantFrom(1, 2, 3, Infinity),
     checkIdleAfter: fc.constantFrom(undefined, undefined, 0, 500),
     invalidateOnLost: fc.boolean(),
+    pipelining: fc.constantFrom(1, 1, 2, 3),
     random: fc.constantFrom(0, 0.25, 0.5, 0.75),
     ignoresAbort: fc.boolean(),
   })

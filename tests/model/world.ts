@@ -89,14 +89,15 @@ export class World {
   // --- Borrowers ---
 
   /** Asks for a connection; resolves when the request has ended, one way or the other. */
-  ask(timeout: number, signal: Signal = 'none'): Promise<Request> {
+  ask(timeout: number, signal: Signal = 'none', isShared = false): Promise<Request> {
     const abort = this.#abortController(signal)
     const { requests } = this.model
-    const request = requests.ask(timeout, abort)
+    const request = requests.ask(timeout, abort, isShared)
     const size = this.model.poolSize()
     const acquired = this.pool.acquire({
       timeout: timeout === DEFAULT_TIMEOUT ? undefined : timeout,
       signal: abort?.signal,
+      shared: isShared,
     })
     this.connector.decide()
     requests.asked(request, this.model.poolSize() - size)
@@ -131,11 +132,16 @@ export class World {
       if (connection.isSilent) connection.condition = 'broken'
     }
     this.model.requests.giveBack(request)
-    this.model.connections.returned(known, how === 'destroyed' ? 'destroyed' : 'released')
+    const isLast = known.sharers.size <= 1
+    known.sharers.delete(request)
+    known.headSince = this.model.now
+    const { connections } = this.model
+    connections[isLast ? 'returned' : 'left'](known, how === 'destroyed' ? 'destroyed' : 'released')
+    if (isLast) known.isUseless = false
     const returned = how === 'destroyed' ? lease.destroy(new Error('of no use')) : lease.release()
-    this.call('return', returned, Infinity, [known])
+    this.call('return', returned, Infinity, isLast ? [known] : [])
     this.connector.decide()
-    if (known.place === 'returned')
+    if (isLast && known.place === 'returned')
       this.model.blame(`connection ${connection.id} came back, and went nowhere`)
     if (!refusesASecondReturn(lease)) this.model.blame('a lease could be returned twice')
   }

@@ -28,6 +28,9 @@ export const BACKENDS: readonly BackendName[] = chosen === undefined ? NAMES : [
 /** The one that every other test runs over. */
 export const BACKEND: BackendName = chosen ?? 'native'
 
+/** How many calls may share a connection, where a test does not say: TEST_PIPELINING. */
+const PIPELINING = Number(process.env.TEST_PIPELINING || 1)
+
 /** `test`, except on backends that have no such behaviour: there it is skipped, with the reason in its name. */
 export function testUnless(reasons: Partial<Record<BackendName, string>>) {
   const reason = reasons[BACKEND]
@@ -40,6 +43,10 @@ export function testUnless(reasons: Partial<Record<BackendName, string>>) {
 /** Options of an adapter, all but the pool. A URL among them wins, such as one by way of a proxy. */
 export type OtherOptions = Omit<RealPoolAdapterOptions, 'pool'>
 
+/** Options that are not those of the test: TEST_STATEMENT_CACHE. */
+const CACHE = process.env.TEST_STATEMENT_CACHE
+const COMMON: OtherOptions = CACHE === undefined || CACHE === '' ? {} : { statementCacheSize: Number(CACHE) }
+
 export interface Backend {
   readonly options: RealPoolAdapterOptions
   /** What the application does with its own pool at its end. */
@@ -51,11 +58,15 @@ export function backendFor(
   name: BackendName,
   connectionString: string,
   pool: PoolOptions,
-  options: OtherOptions,
+  given: OtherOptions,
 ): Backend {
+  const options = { ...COMMON, ...given }
   switch (name) {
     case 'native':
-      return { options: { connectionString, pool, ...options }, end: () => Promise.resolve() }
+      return {
+        options: { connectionString, pool: { ...sharing(options), ...pool }, ...options },
+        end: () => Promise.resolve(),
+      }
     case 'null': {
       const nullPool = { ...pool, ...NO_POOLING }
       return { options: { connectionString, pool: nullPool, ...options }, end: () => Promise.resolve() }
@@ -73,6 +84,11 @@ export function backendFor(
       return { options: { pool: pgPool, ...others }, end: () => pgPool.end() }
     }
   }
+}
+
+/** A read timeout of node-postgres is refused where calls share. */
+function sharing({ query_timeout: timeout }: OtherOptions): PoolOptions {
+  return timeout === undefined ? { pipelining: PIPELINING } : {}
 }
 
 /** What is the adapter's, and what is for the connections of a pool that is not its own. */

@@ -12,6 +12,8 @@ export class FakeConnection {
   condition: Condition = 'clean'
   isClosed = false
   isHeld = true
+  /** Whether its session was left as it was, while it is in use. */
+  mayBeJoined = true
   restored = 0
   onLost: ((error: Error) => void) | undefined
 
@@ -102,6 +104,10 @@ export class FakeConnector implements Connector<FakeConnection> {
 
   hold(connection: FakeConnection): void {
     connection.isHeld = true
+  }
+
+  mayBeJoined({ mayBeJoined, condition }: FakeConnection): boolean {
+    return mayBeJoined && condition === 'clean'
   }
 
   rest(connection: FakeConnection): void {

@@ -74,6 +74,11 @@ describe('defaults', () => {
     })
   })
 
+  test('calls share no connection', () => {
+    expect(pool({}).pipelining).toBe(1)
+    expect(pool({ pipelining: 16 }).pipelining).toBe(16)
+  })
+
   test('a string is a connection URL', () => {
     const url = 'postgresql://db.example/orders'
     expect(resolveAdapterOptions(url).connection.connectionString).toBe(url)
@@ -213,5 +218,26 @@ describe('bad input', () => {
     expect(problems({ ...HOST, pool: 'postgresql://u:hunter2@h/d' })).not.toContain('hunter2')
     expect(message).toContain('`connectionString` must be a string')
     expect(message).not.toContain('hunter2')
+  })
+})
+
+describe('connections that calls share', () => {
+  test.each([0, 1.5, -1, '16', Infinity])('`pipelining: %p` is refused', (pipelining) => {
+    expect(problems({ ...HOST, pool: { pipelining } })).toContain('pipelining')
+  })
+
+  test('there are none where no connection is kept', () => {
+    expect(problems({ ...HOST, pool: { pipelining: 2, maxIdleCount: 0 } })).toContain(
+      'has a pipelining (2), but keeps no connection to share',
+    )
+    expect(problems({ ...HOST, pool: { pipelining: 1, maxIdleCount: 0 } })).toBe('no problem')
+  })
+
+  test('a read timeout of node-postgres, which would end them all, is refused', () => {
+    expect(problems({ ...HOST, query_timeout: 1_000, pool: { pipelining: 2 } })).toContain(
+      'use `queryTimeout`',
+    )
+    expect(problems({ ...HOST, query_timeout: 0, pool: { pipelining: 2 } })).toBe('no problem')
+    expect(problems({ ...HOST, query_timeout: 1_000, pool: {} })).toBe('no problem')
   })
 })

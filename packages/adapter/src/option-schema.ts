@@ -40,6 +40,7 @@ export const poolEntries = {
   maxSize: v.optional(wholeNumberOrInfinity(1)),
   timeout: v.optional(duration, '30s'),
   maxWaiting: v.optional(wholeNumber(0), 0),
+  pipelining: v.optional(wholeNumber(1), 1),
   maxLifetime: v.optional(duration, '1h'),
   maxIdle: v.optional(duration, '10m'),
   connectTimeout: v.optional(duration, '5s'),
@@ -87,6 +88,12 @@ const poolSchema = v.pipe(
     if (maxSize < minSize) addIssue({ message: `has a maxSize (${maxSize}) below its minSize (${minSize})` })
     if (maxIdleCount < minSize) {
       addIssue({ message: `has a maxIdleCount (${maxIdleCount}) below its minSize (${minSize})` })
+    }
+    const { pipelining } = dataset.value as { pipelining?: unknown }
+    if (typeof pipelining === 'number' && pipelining > 1 && maxIdleCount === 0) {
+      addIssue({
+        message: `has a pipelining (${pipelining}), but keeps no connection to share (maxIdleCount is 0)`,
+      })
     }
   }),
 )

@@ -72,6 +72,12 @@ export interface PoolOptions {
    */
   maxIdleCount?: number | undefined
   /**
+   * How many calls of the adapter outside of transactions may be in flight on one connection at the same time, each
+   * with its own result and its own error. They share only once the pool has all its connections; a transaction has
+   * its connection alone. `1`: every call has. @defaultValue `1`
+   */
+  pipelining?: number | undefined
+  /**
    * How connections are made for requests that wait. `'gradual'`: one at a time, in the background, again and
    * again until it succeeds or they time out; a burst of short calls opens few. `'immediate'`: one for each, all
    * at the same time, and when it cannot be made the request fails at once. @defaultValue `'gradual'`

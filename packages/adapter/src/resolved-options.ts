@@ -100,6 +100,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     ...connection
   } = output
   const pgPool = pgPoolOf(input as RealPoolOptions)
+  refuseSharedReadTimeout(output)
   const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...rest } = pool
   const { leakDetectionThreshold, ...settings } = rest
   return {
@@ -132,6 +133,14 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     onPoolError,
     onConnectionError,
   }
+}
+
+/** node-postgres ends it by closing the connection, and with it what others have in flight. */
+function refuseSharedReadTimeout({ query_timeout: timeout, pool: { pipelining } }: ParsedOptions): void {
+  if (pipelining === 1 || timeout === undefined || timeout === 0) return
+  throw new OptionsError(
+    '`query_timeout` cannot be kept where calls share connections (`pool.pipelining`): use `queryTimeout`',
+  )
 }
 
 /** RealPool has none of its own. */

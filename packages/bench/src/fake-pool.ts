@@ -21,6 +21,7 @@ const DEFAULTS: Omit<PoolSettings, 'minSize' | 'maxSize'> = {
   maxLifetimeJitter: 0.05,
   enforceLifetimeOn: 'always',
   invalidateOnLost: false,
+  pipelining: 1,
   checkIdleAfter: undefined,
 }
 

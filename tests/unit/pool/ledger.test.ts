@@ -1,9 +1,10 @@
 // The state of the pool by itself, without promises, timers or I/O.
 import { describe, expect, test } from '@jest/globals'
 import { Entry, Ledger } from '../../../packages/adapter/src/pool/ledger.js'
-import { List, ListItem } from '../../../packages/adapter/src/pool/list.js'
+import { List } from '../../../packages/adapter/src/pool/list.js'
+import { QueueItem } from '../../../packages/adapter/src/pool/queue.js'
 
-class Item extends ListItem {
+class Item extends QueueItem {
   constructor(readonly name: string) {
     super()
   }

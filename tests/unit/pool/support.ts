@@ -34,6 +34,7 @@ export const DEFAULTS: PoolSettings = {
   maxLifetimeJitter: 0.05,
   enforceLifetimeOn: 'always',
   invalidateOnLost: false,
+  pipelining: 1,
 }
 
 /** The settings that `pool: false` stands for. */

@@ -17,7 +17,7 @@ import type { Lender } from '../pg/lender.js'
 import { partsOf } from '../pg/script.js'
 import { neverAgain } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
-import { borrow } from './borrow.js'
+import { borrow, loanFor } from './borrow.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
 import { startTransaction } from './transaction.js'
 
@@ -85,7 +85,8 @@ export class RealPoolConnection implements SqlDriverAdapter {
   #run(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
     return asPrismaDoes(() => {
       const statement = statementOf(query, this.#settings.statementNameGenerator)
-      return borrow(this.#lender, query.sql, (connection) => connection.run(statement))
+      const loan = loanFor(this.#lender, query.sql)
+      return borrow(this.#lender, query.sql, (connection) => connection.run(statement), loan)
     })
   }
 }

@@ -2,30 +2,40 @@
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { beginning } from '../pg/script.js'
-import { wasGivenUp, wasNeverProcessed } from '../pg/statement-errors.js'
+import { leavesNothing } from '../pg/session-state.js'
+import { wasAnswered, wasGivenUp, wasNeverProcessed } from '../pg/statement-errors.js'
+import type { AcquireOptions } from '../pool/types.js'
 import { openedByHand, outcomeUnknown } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
 
+const SHARED: AcquireOptions = { shared: true }
+
+/** How to borrow for one statement: where it leaves nothing, a connection that others use at the same time will do. */
+export function loanFor(lender: Lender, text: string): AcquireOptions | undefined {
+  return lender.pipelines && leavesNothing(text) ? SHARED : undefined
+}
+
 /**
- * Runs one statement, or one script, on a connection of its own. A connection that died while it was idle may
- * show it only now; where the statement certainly did not run, it runs on another and nobody notices.
+ * Runs one statement, or one script, on a connection of its own, or one that it shares. A connection that died while
+ * it was idle may show it only now; where the statement certainly did not run, it runs on another and nobody notices.
  */
 export async function borrow<T>(
   lender: Lender,
   text: string,
   work: (connection: PgConnection) => Promise<T>,
+  loan?: AcquireOptions,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const lease = await lender.acquire()
+    const lease = await lender.acquire(loan)
     try {
       const result = await work(lease.connection)
       if (lease.connection.isInTransaction) throw openedByHand()
       return result
     } catch (error) {
       const mayRunAgain = wasNeverProcessed(error)
-      const isUnanswered = lease.connection.isBroken || wasGivenUp(error)
+      const isUnanswered = !wasAnswered(error) && (lease.connection.isBroken || wasGivenUp(error))
       if (!mayRunAgain && isUnanswered && !READS.test(text)) {
         throw outcomeUnknown('the statement was carried out', error)
       }

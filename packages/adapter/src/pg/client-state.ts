@@ -12,7 +12,7 @@ interface PrivateClient {
   readonly _ended: boolean
   readonly _activeQuery: { readonly text?: string } | null | undefined
   readonly _queryQueue: unknown[]
-  readonly pipeline: boolean
+  pipeline: boolean
   _pulseQueryQueue(): void
   readonly _sentQueryQueue: readonly unknown[]
   readonly readyForQuery: boolean
@@ -113,6 +113,26 @@ export function relayMessages(
 
 export function activeQueryOf(client: Client): unknown {
   return privateOf(client)._activeQuery
+}
+
+/**
+ * Gives a client a query to send at once, behind others that it may be waiting for. Until the last of them is answered
+ * the client pipelines; it must be idle, or do so already.
+ */
+export function submitPipelined(client: Client, query: Submittable): void {
+  const pg = privateOf(client)
+  if (!pg.pipeline) {
+    pg.pipeline = true
+    client.once('drain', () => {
+      pg.pipeline = false
+    })
+  }
+  submitQuery(client, query)
+}
+
+/** Calls back each time the server is ready for a query, once the client has told whoever's was answered. */
+export function onReady(client: Client, listener: () => void): void {
+  privateOf(client).connection.on('readyForQuery', listener)
 }
 
 /** What the client is running, whoever has made it. */

@@ -21,6 +21,7 @@ import {
 } from './client-state.js'
 import { messageOf } from './connect-failure.js'
 import type { PreparedStatements } from './prepared-statements.js'
+import { type Overrun, Pipeline } from './pipeline.js'
 import { type Columns, Script, Statement, type StatementConfig, type StatementResult } from './statement.js'
 import {
   isFatal,
@@ -29,6 +30,9 @@ import {
   noteRefused,
   noteUnprocessed,
   overrunError,
+  wasAnswered,
+  wasHitByMistake,
+  wasNeverProcessed,
   wasStale,
 } from './statement-errors.js'
 import {
@@ -60,6 +64,9 @@ export class PgConnection {
   stream: ClientConfig['stream']
   /** What the session has prepared; none where it must not prepare anything. */
   statements: PreparedStatements | undefined
+  /** Whether several borrowers have it at the same time, who send one statement each. */
+  isShared = false
+  #pipeline: Pipeline | undefined
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
@@ -150,6 +157,11 @@ export class PgConnection {
     return this.isBusy || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
   }
 
+  /** Whether one more may share it: what is under way on it has left nothing behind so far. */
+  get mayBeJoined(): boolean {
+    return !this.isBroken && !this.isChanged && transactionStatus(this.client) === 'I'
+  }
+
   /**
    * Runs a statement. Settles when the server is ready for the next one, also after an error: only then is it
    * known whether the connection is fit for use, and only then may it be given back. The commands `before` it
@@ -163,8 +175,10 @@ export class PgConnection {
       return await this.#runOnce(config, before)
     } catch (error) {
       // It did not run, and where it stood by itself nothing else has failed with it.
-      if (!wasStale(error) || this.isBroken || this.isInTransaction) throw error
-      return this.#runOnce(config, before)
+      if (!wasStale(error) && !wasHitByMistake(error)) throw error
+      if (this.isShared && this.isBroken) throw neverSent(error as Error)
+      if (this.isBroken || this.isInTransaction) throw error
+      return this.#runOnce(config, before, true)
     }
   }
 
@@ -177,12 +191,20 @@ export class PgConnection {
   async #runOnce<C extends Columns>(
     config: StatementConfig<C>,
     before: readonly string[],
+    isAgain = false,
   ): Promise<StatementResult<C>> {
     const { statements } = this
-    const prepared = statements?.for(config.text, config.name)
+    const known = statements?.for(config.text, config.name)
+    // What another in flight prepares meanwhile may fail again; by itself it depends on none.
+    const prepared = isAgain && this.isShared && known?.isSent === true ? undefined : known
     const surplus = statements?.takeSurplus() ?? NO_COMMANDS
     let statement: Statement<C> | undefined
     try {
+      if (this.isShared) {
+        return await this.#flights.send<StatementResult<C>>(
+          (callback) => (statement = new Statement(config, before, prepared, surplus, callback)),
+        )
+      }
       return await this.#settle<StatementResult<C>>((callback) => {
         statement = new Statement(config, before, prepared, surplus, callback)
         submitQuery(this.client, statement)
@@ -194,8 +216,24 @@ export class PgConnection {
       if (statement?.wasRefused === true) noteRefused(error)
       const unusable = wasStale(error) ? prepared : statement?.unparsed
       if (unusable !== undefined) statements?.forget(unusable)
+      // The server ended the session before it came to what was behind that in flight.
+      const isDone = wasAnswered(error) || wasNeverProcessed(error)
+      if (this.isShared && isFatal(this.#lost) && !this.#hasBegun && !isDone) throw neverSent(error as Error)
       throw error
     }
+  }
+
+  get #flights(): Pipeline {
+    if (this.isBroken) throw neverSent(this.#lost ?? new Error('Connection terminated'))
+    this.#pipeline ??= new Pipeline(this.client, this.#clock, SETTLE_MS, {
+      watch: (onCancel) => this.#watch(onCancel),
+      outlive: (cancelled) => (this.isBroken ? Promise.resolve() : this.#outlive(cancelled)),
+      onSilent: (error) => {
+        this.#lose(error)
+        this.destroy()
+      },
+    })
+    return this.#pipeline
   }
 
   async #settle<R>(send: (callback: (error: Error | null, result?: R) => void) => void): Promise<R> {
@@ -225,7 +263,7 @@ export class PgConnection {
   }
 
   /** Ends a statement that takes too long: cancels it, and closes the connection if that does not help in time. */
-  #watch(): Overrun | undefined {
+  #watch(onCancel?: (cancelled: Promise<boolean>) => void): Overrun | undefined {
     if (this.limit === undefined) return undefined
     const { ms, cancel } = this.limit
     const overrun: Overrun = { ms, cancelled: undefined, end: () => timer.cancel() }
@@ -234,6 +272,7 @@ export class PgConnection {
       () => {
         timer = this.#clock.setTimer(SETTLE_MS, () => this.destroy(), { keepAlive: true })
         overrun.cancelled = cancel(this)
+        onCancel?.(overrun.cancelled)
       },
       { keepAlive: true },
     )
@@ -379,11 +418,3 @@ export class PgConnection {
 }
 
 const NO_COMMANDS: readonly string[] = []
-
-/** A deadline that is set for one statement. */
-interface Overrun {
-  readonly ms: number
-  /** Set when it has passed. */
-  cancelled: Promise<boolean> | undefined
-  end(): void
-}

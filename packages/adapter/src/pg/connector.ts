@@ -219,8 +219,13 @@ export class PgConnector implements Connector<PgConnection> {
     connection.onLost = listener
   }
 
-  hold(connection: PgConnection): void {
+  hold(connection: PgConnection, isShared = false): void {
+    connection.isShared = isShared
     connection.keepProcessAlive(true)
+  }
+
+  mayBeJoined(connection: PgConnection): boolean {
+    return connection.mayBeJoined
   }
 
   rest(connection: PgConnection): void {

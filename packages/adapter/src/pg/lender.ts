@@ -28,6 +28,8 @@ export interface SizeChange {
 }
 
 export interface Lender {
+  /** Whether borrowers may share connections. */
+  readonly pipelines: boolean
   /** Begins to make connections. Does nothing when open; throws when closed for good. */
   open(): void
   /** Resolves once the lender is as ready as it is meant to be. */
@@ -70,6 +72,7 @@ export function makeLender(
 }
 
 class PoolLender implements Lender {
+  readonly pipelines: boolean
   readonly #counters = new Counters()
   readonly #pool: Pool<PgConnection>
   readonly #onPoolError: ((error: Error) => void) | undefined
@@ -83,6 +86,7 @@ class PoolLender implements Lender {
       poolName: pool.name,
       onLeak: () => this.#counters.leaksDetected++,
     }
+    this.pipelines = pool.pipelining > 1
     this.#sizes = pool
     this.#onPoolError = onPoolError
     this.#pool = new Pool(connector, pool, clock, {

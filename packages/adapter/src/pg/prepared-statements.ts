@@ -90,7 +90,9 @@ export class PreparedStatements {
 
   /** The server has not prepared the statement, or what it has prepared is of no use any more. */
   forget(prepared: Prepared): void {
-    if (this.#byName.peek(prepared.name) === prepared) this.#byName.delete(prepared.name)
+    // Another statement in flight may have found that out before, and one behind it have prepared it anew.
+    if (this.#byName.peek(prepared.name) !== prepared) return
+    this.#byName.delete(prepared.name)
     // To close what is not there is no error (manual 54.2.3).
     this.#surplus.push(prepared.name)
   }

@@ -3,6 +3,7 @@
  * text where the tag is not enough, and by the settings that the server reports. What a function sets out of
  * sight, and the server does not report, is not seen.
  */
+import { beginning } from './script.js'
 
 /** Statements that always leave something in the session (PostgreSQL manual, SQL commands). */
 const TELLING_TAGS: ReadonlySet<string> = new Set(['LISTEN', 'PREPARE', 'LOAD'])
@@ -16,6 +17,19 @@ const CREATE_TEMPORARY =
 const INTO_TEMPORARY = /\binto\s+temp(?:orary)?\b/i
 /** Locks of the session, and settings that are not said to be local. */
 const TELLING_CALL = /\bpg_(?:try_)?advisory_lock|\bset_config\s*\((?![^)]*,\s*true\s*\))/i
+
+const READS_OR_WRITES = beginning(String.raw`(?:select|insert|update|delete|with|values)\b`)
+const TEMPORARY = /\binto\s+(?:(?:local|global)\s+)?temp(?:orary)?\b|\bpg_temp/i
+/** What the next random numbers of the session will be. */
+const SEED = /\bsetseed\s*\(/i
+
+/**
+ * Whether a text is plainly one statement that leaves nothing in the session, told before it is sent: whoever shares
+ * the connection comes right behind it.
+ */
+export function leavesNothing(text: string): boolean {
+  return READS_OR_WRITES.test(text) && !TELLING_CALL.test(text) && !TEMPORARY.test(text) && !SEED.test(text)
+}
 
 /** Whether a statement that the server answered with this command tag may have changed the session. */
 export function changesSession(tag: string, text: string): boolean {

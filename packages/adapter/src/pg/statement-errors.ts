@@ -6,6 +6,14 @@ const unprocessed = new WeakSet<Error>()
 /** See `wasStale`. */
 const stale = new WeakSet<Error>()
 
+/** See `wasAnswered`. */
+const answered = new WeakSet<Error>()
+
+/** See `wasHitByMistake`. */
+const hitByMistake = new WeakSet<Error>()
+
+const QUERY_CANCELED = '57014'
+
 /**
  * With these the server refuses what the session has prepared: it is not there any more (26000), returns something
  * else since a table was altered (0A000), or its parameters have the types of a time before that (22, 42, XX000). Not
@@ -39,6 +47,35 @@ export function wasNeverProcessed(error: unknown): boolean {
 /** For the error that ended a session before the server had begun with the statement. */
 export function noteUnprocessed(error: Error): void {
   unprocessed.add(error)
+}
+
+/**
+ * Whether the server has answered a statement with this error and gone on: whatever became of the connection after
+ * that, the statement has failed.
+ */
+export function wasAnswered(error: unknown): boolean {
+  return error instanceof Error && answered.has(error)
+}
+
+export function noteAnswered(error: Error): void {
+  answered.add(error)
+}
+
+export function wasCancelled(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return code === QUERY_CANCELED
+}
+
+/**
+ * Whether a statement was cancelled in the place of another, which was in flight before it on the same connection. A
+ * statement by itself has saved nothing then.
+ */
+export function wasHitByMistake(error: unknown): boolean {
+  return error instanceof Error && hitByMistake.has(error)
+}
+
+export function noteHitByMistake(error: Error): void {
+  hitByMistake.add(error)
 }
 
 /**

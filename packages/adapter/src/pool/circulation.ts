@@ -6,7 +6,7 @@ import type { Clock } from './clock.js'
 import { Heartbeat } from './heartbeat.js'
 import { Keeper } from './keeper.js'
 import { Entry, type Ledger } from './ledger.js'
-import type { ListItem } from './list.js'
+import type { QueueItem } from './queue.js'
 import type { Counters } from './stats.js'
 import type { CloseReason, Condition, Connector, PoolSettings } from './types.js'
 
@@ -40,13 +40,15 @@ export interface CirculationEvents<C, W> {
   onReplaceable(diedYoung: boolean): void
   /** A connection that was examined has left, and somebody may have waited for it. */
   onUnfit(): void
+  /** There was one too many, which leaves. */
+  onSurplus(): void
   /** A connection that has left is closed. */
   onClosed(): void
   /** A connection was lost, other than by our closing it. */
   onLost(error: Error, wasIdle: boolean): void
 }
 
-export class Circulation<C, W extends ListItem> {
+export class Circulation<C, W extends QueueItem> {
   readonly #connector: Connector<C>
   readonly #ledger: Ledger<C, W>
   readonly #clock: Clock
@@ -109,16 +111,29 @@ export class Circulation<C, W extends ListItem> {
   }
 
   /** The idle connection that is next to be lent, when that can be decided at once. */
-  takeReady(): Entry<C> | undefined {
+  takeReady(isShared: boolean): Entry<C> | undefined {
     const entry = this.#firstFit()
     return entry === undefined || this.#examinationOf(entry) !== undefined
       ? undefined
-      : this.#ledger.takeIdle()
+      : this.#ledger.takeIdle(isShared)
   }
 
   /** The idle connection that is next to be lent, unexamined, for somebody who will not wait. */
-  takeUnexamined(): Entry<C> | undefined {
-    return this.#firstFit() === undefined ? undefined : this.#ledger.takeIdle()
+  takeUnexamined(isShared: boolean): Entry<C> | undefined {
+    return this.#firstFit() === undefined ? undefined : this.#ledger.takeIdle(isShared)
+  }
+
+  /** Whether one more may share a connection that is shared already. */
+  mayBeJoined(entry: Entry<C>): boolean {
+    if (this.#heartbeat.wasFrozen) this.#alarms++
+    // After an alarm it must show first that it lives, by an answer to those who have it.
+    if (entry.isUseless || entry.alarmsCleared < this.#alarms) return false
+    return this.#reasonNotToLend(entry) === undefined && this.#connector.mayBeJoined(entry.connection)
+  }
+
+  /** One of those who share a connection is done with it, and it has answered. */
+  noteAnswer(entry: Entry<C>): void {
+    entry.alarmsCleared = this.#alarms
   }
 
   /** Somebody waits: idle connections that must be examined first are examined now, one for each. */
@@ -268,7 +283,9 @@ export class Circulation<C, W extends ListItem> {
     const age = this.#clock.now() - entry.openedAt
     const isReplaced = this.#settings.growth === 'gradual' && !NOT_REPLACED.has(reason)
     this.#ledger.remove(entry, isReplaced)
-    await this.#connector.close(entry.connection, reason)
+    const closed = this.#connector.close(entry.connection, reason)
+    if (reason === 'surplus') this.#events.onSurplus()
+    await closed
     this.#ledger.forget(isReplaced)
     if (isReplaced && !this.#isStopped) this.#events.onReplaceable(reason === 'broken' && age < YOUNG_MS)
     this.#events.onClosed()

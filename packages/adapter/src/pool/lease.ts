@@ -1,19 +1,28 @@
-/** What a borrower holds: one connection, to be given back exactly once. */
+/** What a borrower holds: one connection, alone or with others who share it, to be given back exactly once. */
 import { LeaseError } from './errors.js'
 import type { Entry } from './ledger.js'
+import type { Loan } from './types.js'
 
 /** What becomes of a connection when its borrower is done with it. */
-export type TakeBack<C> = (entry: Entry<C>, how: 'released' | 'destroyed', reason?: Error) => Promise<void>
+export type TakeBack<C> = (
+  lease: Lease<C>,
+  entry: Entry<C>,
+  how: 'released' | 'destroyed',
+  reason?: Error,
+) => Promise<void>
 
 export class Lease<C> {
   readonly #entry: Entry<C>
   readonly #takeBack: TakeBack<C>
+  /** @internal Where loans are followed. */
+  readonly loan: Loan | undefined
   #isReturned = false
 
   /** @internal Leases come from `Pool.acquire`. */
-  constructor(entry: Entry<C>, takeBack: TakeBack<C>) {
+  constructor(entry: Entry<C>, takeBack: TakeBack<C>, loan: Loan | undefined) {
     this.#entry = entry
     this.#takeBack = takeBack
+    this.loan = loan
   }
 
   /** The connection; throws once the lease is over, because the connection may be somebody else's by now. */
@@ -25,13 +34,17 @@ export class Lease<C> {
 
   /**
    * Gives the connection back. It goes to the next borrower before this returns, unless something must be
-   * cleaned up first; the promise resolves when the connection is free again, or closed. It never rejects.
+   * cleaned up first; the promise resolves when the connection is free again, or closed, or left to those who
+   * share it. It never rejects.
    */
   release(): Promise<void> {
     return this.#return('released')
   }
 
-  /** Gives the connection back as useless, for a reason that is reported: it is closed, and replaced by a new one. */
+  /**
+   * Gives the connection back as useless, for a reason that is reported: it is closed, and replaced by a new one;
+   * not before those who share it have given it back.
+   */
   destroy(reason?: Error): Promise<void> {
     return this.#return('destroyed', reason)
   }
@@ -40,6 +53,6 @@ export class Lease<C> {
     if (this.#isReturned)
       throw new LeaseError('the lease is over already: release or destroy it exactly once')
     this.#isReturned = true
-    return this.#takeBack(this.#entry, how, reason)
+    return this.#takeBack(this, this.#entry, how, reason)
   }
 }

@@ -2,12 +2,13 @@
  * Which connection is where, and who waits: the pool's state, and nothing but state. Every move is
  * synchronous and atomic; no promise, timer or I/O. Promises and sockets live around it.
  *
- * Invariants: a connection is in exactly one place; someone waits only while nothing fit is idle;
+ * Invariants: a connection is in exactly one place; someone waits only while nothing fit is idle; who has a
+ * connection alone shares it with nobody;
  * `idle + leased + reserved + opening + closing` exceeds `maxSize` only after that was lowered.
  */
 import type { PoolCounts } from './errors.js'
 import { List, ListItem } from './list.js'
-import type { Loan } from './types.js'
+import { Queue, type QueueItem } from './queue.js'
 
 /**
  * - `idle`: free to be lent;
@@ -29,8 +30,12 @@ export class Entry<C> extends ListItem {
   leasedAt = 0
   /** @internal */
   hasBeenLent = false
-  /** The loan that it is out on, where loans are followed. */
-  loan: Loan | undefined
+  /** How many borrowers share it; 0: it is not lent, or lent to one alone. */
+  sharers = 0
+  /** While it is shared: since when the server is at the call that it is at now. */
+  headSince = 0
+  /** Whether one of those who share it found it to be of no use. */
+  isUseless = false
   /** When it last fell idle. */
   idleSince = 0
   /** The pool's generation when it was opened; `drain` begins another. */
@@ -56,11 +61,12 @@ export interface Sizes {
   readonly growth: 'gradual' | 'immediate'
 }
 
-export class Ledger<C, W extends ListItem> {
+export class Ledger<C, W extends QueueItem> {
   #sizes: Sizes
   readonly #idle = new List<Entry<C>>()
-  readonly #waiters = new List<W>()
+  readonly #waiters = new Queue<W>()
   readonly #entries = new Set<Entry<C>>()
+  readonly #shared = new Set<Entry<C>>()
   #leased = 0
   #opening = 0
   #closing = 0
@@ -143,10 +149,11 @@ export class Ledger<C, W extends ListItem> {
   }
 
   /** Lends the connection that has been idle longest, so that all are used in turn. */
-  takeIdle(): Entry<C> | undefined {
+  takeIdle(isShared = false): Entry<C> | undefined {
     const entry = this.#idle.first
     if (entry === undefined) return undefined
     this.#move(entry, 'leased')
+    if (isShared) this.join(entry)
     this.#noteNeed()
     return entry
   }
@@ -180,7 +187,52 @@ export class Ledger<C, W extends ListItem> {
     if (entry.place === 'leased') this.#move(entry, 'reserved')
     const waiter = this.#waiters.shift()
     this.#move(entry, waiter === undefined ? 'idle' : 'leased')
+    if (waiter?.isShared === true) this.join(entry)
     return waiter
+  }
+
+  // --- Those who share ---
+
+  /** Connections that are shared, also by one borrower so far. */
+  get shared(): number {
+    return this.#shared.size
+  }
+
+  sharedEntries(): Iterable<Entry<C>> {
+    return this.#shared
+  }
+
+  /** How many wait for a connection alone. */
+  get waitingAlone(): number {
+    return this.#waiters.exclusive
+  }
+
+  /** How many wait for a connection that they would share. */
+  get waitingToShare(): number {
+    return this.#waiters.length - this.#waiters.exclusive
+  }
+
+  /** The first of those who would share. */
+  get firstToShare(): W | undefined {
+    return this.#waiters.firstShared
+  }
+
+  /** How many who want a connection alone came before that waiter, as far as there are shared connections. */
+  aloneAheadOf(waiter: W): number {
+    return this.#waiters.exclusiveAhead(waiter, this.#shared.size)
+  }
+
+  /** One more borrower shares the connection. */
+  join(entry: Entry<C>): void {
+    entry.sharers++
+    this.#shared.add(entry)
+  }
+
+  /** One of those who share a connection is done with it; returns how many are left. */
+  leave(entry: Entry<C>): number {
+    entry.sharers--
+    if (entry.sharers === 0) this.#shared.delete(entry)
+    return entry.sharers
   }
 
   // --- The pool itself ---

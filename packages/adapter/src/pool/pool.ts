@@ -1,7 +1,7 @@
 /**
- * The pool: lends connections of any kind, one borrower each. Here are the requests: served at once, queued,
- * timed out, aborted, turned away. Where connections go is circulation.ts; how many there are, supply.ts;
- * and what both decide by, the ledger.
+ * The pool: lends connections of any kind, to one borrower each or to some who share. Here are the requests:
+ * served at once, queued, timed out, aborted, turned away. Where connections go is circulation.ts; how many there
+ * are, supply.ts; who shares, sharing.ts; and what all decide by, the ledger.
  */
 import { Aborts } from './aborts.js'
 import { Circulation } from './circulation.js'
@@ -17,6 +17,7 @@ import {
 import { Lease, type TakeBack } from './lease.js'
 import { type Entry, Ledger } from './ledger.js'
 import { timeoutMessage, tooManyMessage } from './messages.js'
+import { Sharing } from './sharing.js'
 import { Counters, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
 import { tell } from './tell.js'
@@ -25,6 +26,7 @@ import { Waiter } from './waiter.js'
 
 const DEFAULT_WAIT_MS = 30_000
 const DEFAULT_CLOSE_MS = 5_000
+const DONE = Promise.resolve()
 
 export interface PoolHooks {
   /** Counters to go on with, instead of new ones. */
@@ -45,6 +47,8 @@ export class Pool<C> {
   readonly #ledger: Ledger<C, Waiter<Lease<C>>>
   readonly #circulation: Circulation<C, Waiter<Lease<C>>>
   readonly #supply: Supply<C>
+  /** None where connections are never shared. */
+  readonly #sharing: Sharing<C, Waiter<Lease<C>>> | undefined
   readonly #deadlines: Deadlines
   readonly #aborts = new Aborts()
   readonly #hooks: Omit<PoolHooks, 'counters'>
@@ -65,11 +69,16 @@ export class Pool<C> {
     this.#counters = counters
     this.#hooks = hooks
     this.#ledger = new Ledger(settings)
+    this.#sharing = settings.pipelining > 1 ? this.#makeSharing(settings.pipelining) : undefined
     this.#deadlines = new Deadlines(clock, { keepAlive: true })
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
-      onGranted: (waiter, entry) => this.#grant(waiter, entry),
+      onGranted: (waiter, entry) => {
+        this.#grant(waiter, entry)
+        this.#sharing?.serve()
+      },
       onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
       onUnfit: () => this.#serve(),
+      onSurplus: () => this.#sharing?.serve(),
       onClosed: () => this.#onClosed(),
       onLost: (error, wasIdle) => tell(() => this.#hooks.onLost?.(error, wasIdle)),
     })
@@ -77,6 +86,16 @@ export class Pool<C> {
       onOpened: (connection) => this.#onOpened(connection),
       onFailed: (error, isFinal) => this.#onOpenFailed(error, isFinal),
       onGaveUp: () => tell(() => this.#hooks.onGaveUp?.()),
+      onGrowing: () => this.#sharing?.serve(),
+    })
+  }
+
+  #makeSharing(depth: number): Sharing<C, Waiter<Lease<C>>> {
+    return new Sharing(this.#ledger, this.#clock, depth, {
+      mayBeJoined: (entry) => this.#circulation.mayBeJoined(entry),
+      onWanted: () => this.#supply.growFor(this.#ledger.waiting + 1),
+      failsToOpen: () => this.#supply.lastError !== undefined,
+      onGranted: (waiter, entry) => this.#grant(waiter, entry),
     })
   }
 
@@ -117,12 +136,17 @@ export class Pool<C> {
     if (!this.isOpen) throw this.#notOpenError()
   }
 
-  acquire({ timeout = this.settings.timeout, signal }: AcquireOptions = {}): Promise<Lease<C>> {
+  acquire({ timeout = this.settings.timeout, signal, shared = false }: AcquireOptions = {}): Promise<
+    Lease<C>
+  > {
     this.#counters.requestsNum++
     if (this.#state !== 'open') return this.#turnAway(this.#notOpenError())
     if (signal?.aborted === true) return this.#turnAway(signal.reason)
     const loan = this.#hooks.onRequest?.()
-    const entry = timeout > 0 ? this.#takeReady() : this.#circulation.takeUnexamined()
+    const isShared = shared && this.#sharing !== undefined
+    const entry =
+      (timeout > 0 ? this.#takeReady(isShared) : this.#circulation.takeUnexamined(isShared)) ??
+      (isShared ? this.#sharing?.join(timeout > 0) : undefined)
     if (entry !== undefined) return Promise.resolve(this.#lend(entry, loan))
     if (timeout <= 0) {
       // It gets none, but it shows that one more is wanted.
@@ -136,7 +160,7 @@ export class Pool<C> {
       const counts = this.#ledger.counts()
       return this.#turnAway(new TooManyRequestsError(tooManyMessage(name, maxWaiting, counts), { counts }))
     }
-    return this.#queue(timeout, signal, loan)
+    return this.#queue(timeout, signal, isShared, loan)
   }
 
   /** Asks after every idle connection, replaces the dead ones, and tries to open what is missing. */
@@ -158,6 +182,7 @@ export class Pool<C> {
     if (!this.isOpen) return
     this.#supply.fill()
     this.#supply.grow()
+    this.#sharing?.serve()
     this.#notify()
   }
 
@@ -199,23 +224,28 @@ export class Pool<C> {
   // --- Lending ---
 
   /** Whoever comes behind others that wait must wait too, even if only for an examination to end. */
-  #takeReady(): Entry<C> | undefined {
-    return this.#ledger.waiting > 0 ? undefined : this.#circulation.takeReady()
+  #takeReady(isShared: boolean): Entry<C> | undefined {
+    return this.#ledger.waiting > 0 ? undefined : this.#circulation.takeReady(isShared)
   }
 
   #lend(entry: Entry<C>, loan: Loan | undefined): Lease<C> {
-    entry.leasedAt = this.#clock.now()
-    this.#connector.hold(entry.connection)
-    const lease = new Lease(entry, this.#takeBack)
-    entry.loan = loan
+    const now = this.#clock.now()
+    if (entry.sharers <= 1) entry.leasedAt = entry.headSince = now
+    this.#connector.hold(entry.connection, entry.sharers > 0)
+    const lease = new Lease(entry, this.#takeBack, loan)
     loan?.onLent(lease)
     return lease
   }
 
-  #queue(timeoutMs: number, signal: AbortSignal | undefined, loan: Loan | undefined): Promise<Lease<C>> {
+  #queue(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    isShared: boolean,
+    loan: Loan | undefined,
+  ): Promise<Lease<C>> {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.now()
-      const waiter = new Waiter<Lease<C>>(enqueuedAt, loan, resolve, reject)
+      const waiter = new Waiter<Lease<C>>(enqueuedAt, isShared, loan, resolve, reject)
       this.#ledger.enqueue(waiter)
       this.#counters.requestsQueued++
       waiter.watch(
@@ -233,6 +263,7 @@ export class Pool<C> {
   #serve(): void {
     this.#circulation.serve()
     this.#supply.grow()
+    this.#sharing?.serve()
   }
 
   #grant(waiter: Waiter<Lease<C>>, entry: Entry<C>): void {
@@ -243,7 +274,10 @@ export class Pool<C> {
   /** A waiter leaves the queue without a connection, for a reason of its own. */
   #giveUp(waiter: Waiter<Lease<C>>, reason: () => unknown): void {
     // First it leaves, so that the numbers in its error are those of the others.
-    if (this.#ledger.withdraw(waiter)) this.#fail(waiter, reason())
+    if (!this.#ledger.withdraw(waiter)) return
+    this.#fail(waiter, reason())
+    // A connection that was meant for it alone may be shared again; not by those who give up in the same moment.
+    if (this.#sharing !== undefined) queueMicrotask(() => this.#sharing?.serve())
   }
 
   #turnAwayAll(reason: () => Error): void {
@@ -268,18 +302,33 @@ export class Pool<C> {
   }
 
   // Bound once, so that a lease costs no closure.
-  readonly #takeBack: TakeBack<C> = (entry, how, reason) => {
-    this.#counters.usageMs += this.#clock.now() - entry.leasedAt
-    entry.loan?.onReturned()
-    entry.loan = undefined
+  readonly #takeBack: TakeBack<C> = (lease, entry, how, reason) => {
+    lease.loan?.onReturned()
     if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
+    if (entry.sharers > 0) return this.#leave(entry, how)
+    this.#counters.usageMs += this.#clock.now() - entry.leasedAt
     return this.#circulation.takeBack(entry, how)
+  }
+
+  /** One who shares a connection is done with it; with the last of them it goes its way. */
+  #leave(entry: Entry<C>, how: 'released' | 'destroyed'): Promise<void> {
+    if (how === 'destroyed') entry.isUseless = true
+    else this.#circulation.noteAnswer(entry)
+    let done = DONE
+    if (this.#sharing?.leave(entry) === 0) {
+      this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+      done = this.#circulation.takeBack(entry, entry.isUseless ? 'destroyed' : how)
+    }
+    this.#sharing?.serve()
+    return done
   }
 
   // --- What happens to connections ---
 
   #onOpened(connection: C): void {
     this.#circulation.admit(connection)
+    // It may have to be cleaned first, or be of no use.
+    this.#sharing?.serve()
     this.#notify()
   }
 
@@ -288,6 +337,7 @@ export class Pool<C> {
     if (this.isOpen) {
       this.#supply.fill()
       this.#supply.grow()
+      this.#sharing?.serve()
     }
     this.#notify()
   }
@@ -305,6 +355,8 @@ export class Pool<C> {
     }
     // Nor have they anything else to hope for; where everybody waits, no new request comes that would say so.
     if (isHopeless && this.#ledger.waiting > 0) this.#supply.kick()
+    // What cannot be opened need not be waited for.
+    this.#sharing?.serve()
   }
 
   // --- Waiting for a state, and errors ---

@@ -4,7 +4,7 @@
  */
 import type { Clock } from './clock.js'
 import type { Ledger } from './ledger.js'
-import type { ListItem } from './list.js'
+import type { QueueItem } from './queue.js'
 import { Opener, type OpenerSettings, Slot } from './opener.js'
 import type { Counters } from './stats.js'
 import type { Connector } from './types.js'
@@ -15,6 +15,8 @@ const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 5_000
 
 export interface SupplyEvents<C> {
+  /** One more is going to be opened. */
+  onGrowing(): void
   onOpened(connection: C): void
   /** An attempt failed; `isFinal`: it was made for those who wait, and will not be made again. */
   onFailed(error: unknown, isFinal: boolean): void
@@ -26,7 +28,7 @@ export interface SupplySettings extends OpenerSettings {
 }
 
 export class Supply<C> {
-  readonly #ledger: Ledger<C, ListItem>
+  readonly #ledger: Ledger<C, QueueItem>
   readonly #counters: Counters
   readonly #events: SupplyEvents<C>
   readonly #opener: Opener<C>
@@ -40,7 +42,7 @@ export class Supply<C> {
 
   constructor(
     connector: Connector<C>,
-    ledger: Ledger<C, ListItem>,
+    ledger: Ledger<C, QueueItem>,
     clock: Clock,
     settings: SupplySettings,
     counters: Counters,
@@ -113,6 +115,7 @@ export class Supply<C> {
     this.#opener.start(new Slot(isGrowth, isGrowth && this.#isImmediate), delayMs)
     // A pause is for an idle pool; those who wait shorten it.
     if (delayMs > 0 && this.#ledger.waiting > 0) this.#opener.kick()
+    this.#events.onGrowing()
   }
 
   #onOpened(connection: C, connectMs: number, slot: Slot): void {

@@ -35,8 +35,10 @@ export interface Connector<C> {
   restore(connection: C): Promise<void>
   /** Calls back once, when the connection is lost other than by `close` or `destroy`. */
   onLost(connection: C, listener: (error: Error) => void): void
-  /** Called when a connection is lent: from now on it keeps the process alive. */
-  hold(connection: C): void
+  /** Called each time a connection is lent: from now on it keeps the process alive. */
+  hold(connection: C, isShared?: boolean): void
+  /** Whether one more borrower may share a connection, from what is known of it while others use it. */
+  mayBeJoined(connection: C): boolean
   /** Called when a connection falls idle: from now on it does not keep the process alive. */
   rest(connection: C): void
   /** What a failure to open means, in words that name the server but no secret. */
@@ -77,6 +79,8 @@ export interface PoolSettings {
   readonly maxLifetimeJitter: number
   /** When a lifetime that is over ends: whenever a connection is not lent, or only when it would be lent. */
   readonly enforceLifetimeOn: 'always' | 'acquire'
+  /** How many borrowers may share a connection, of those who ask for no more than that; 1: it is never shared. */
+  readonly pipelining: number
   /** Whether all connections that exist are replaced when one of them fails its check. */
   readonly invalidateOnLost: boolean
   /**
@@ -97,6 +101,8 @@ export interface AcquireOptions {
   readonly timeout?: number | undefined
   /** Gives the wait up when it aborts; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
+  /** Whether a connection will do that others use at the same time. */
+  readonly shared?: boolean | undefined
 }
 
 export interface CloseOptions {

@@ -1,10 +1,11 @@
 /** A request that waits for a connection. It settles exactly once: granted, timed out, aborted or turned away. */
 import type { AbortWatch } from './aborts.js'
 import type { Deadline } from './deadlines.js'
-import { ListItem } from './list.js'
+import { QueueItem } from './queue.js'
 import type { Loan } from './types.js'
 
-export class Waiter<L> extends ListItem {
+export class Waiter<L> extends QueueItem {
+  override readonly isShared: boolean
   readonly enqueuedAt: number
   readonly loan: Loan | undefined
   readonly #resolve: (lease: L) => void
@@ -14,12 +15,14 @@ export class Waiter<L> extends ListItem {
 
   constructor(
     enqueuedAt: number,
+    isShared: boolean,
     loan: Loan | undefined,
     resolve: (lease: L) => void,
     reject: (reason: unknown) => void,
   ) {
     super()
     this.enqueuedAt = enqueuedAt
+    this.isShared = isShared
     this.loan = loan
     this.#resolve = resolve
     this.#reject = reject

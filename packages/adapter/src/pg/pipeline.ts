@@ -1,0 +1,152 @@
+/**
+ * Statements of several borrowers in flight on one connection, each with its own Sync and so its own error
+ * (PostgreSQL manual 54.2.4, pipelining). The server answers in the order in which they were sent, each answer ended
+ * by a ReadyForQuery: the first in flight is the one that it is at. None of them may leave anything in the session.
+ */
+import type { Client, Submittable } from 'pg'
+import type { Clock, Timer } from '../pool/clock.js'
+import { isUsable, onReady, socketOf, submitPipelined } from './client-state.js'
+import { isFatal, noteAnswered, noteHitByMistake, overrunError, wasCancelled } from './statement-errors.js'
+
+/** A deadline that is set for one statement. */
+export interface Overrun {
+  readonly ms: number
+  /** Set when it has passed; tells whether the cancel is over. */
+  cancelled: Promise<boolean> | undefined
+  end(): void
+}
+
+export interface PipelineEvents {
+  /** Sets the deadline of a statement with which the server begins, and tells when it has it cancelled. */
+  watch(onCancel: (cancelled: Promise<boolean>) => void): Overrun | undefined
+  /** Waits until a cancel request can hit nothing that is sent from now on. */
+  outlive(cancelled: Promise<boolean>): Promise<void>
+  /** The server has reported an error, and is silent since. */
+  onSilent(error: Error): void
+}
+
+type Callback<R> = (error: Error | null, result?: R) => void
+
+interface Flight {
+  readonly reject: (error: Error) => void
+  /** What the server has said; that it is ready for the next one is yet to come. */
+  error: Error | undefined
+  overrun: Overrun | undefined
+  silence: Timer | undefined
+  /** Whether a cancel request that was meant for another may have hit it. */
+  mayBeHit: boolean
+}
+
+export class Pipeline {
+  readonly #client: Client
+  readonly #clock: Clock
+  readonly #settleMs: number
+  readonly #events: PipelineEvents
+  #flights: Flight[] = []
+  /** Cancel requests that may still take effect. */
+  #cancels = 0
+  #isCorked = false
+
+  constructor(client: Client, clock: Clock, settleMs: number, events: PipelineEvents) {
+    this.#client = client
+    this.#clock = clock
+    this.#settleMs = settleMs
+    this.#events = events
+    // The client has noted by then what the server says of the transaction, and told the statement its result.
+    onReady(client, () => this.#onReady())
+    client.once('end', () => this.#onEnd())
+  }
+
+  /** Sends a statement. Settles when the server is ready for what follows it, or never will be. */
+  async send<R>(statementFor: (callback: Callback<R>) => Submittable): Promise<R> {
+    let sent: Flight | undefined
+    try {
+      return await this.#fly(statementFor, (flight) => (sent = flight))
+    } finally {
+      const cancelled = sent?.overrun?.cancelled
+      if (cancelled !== undefined) await this.#events.outlive(cancelled)
+    }
+  }
+
+  #fly<R>(
+    statementFor: (callback: Callback<R>) => Submittable,
+    onSent: (flight: Flight) => void,
+  ): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const flight: Flight = {
+        reject,
+        error: undefined,
+        overrun: undefined,
+        silence: undefined,
+        mayBeHit: this.#cancels > 0,
+      }
+      onSent(flight)
+      const statement = statementFor((error, result) => {
+        if (error === null) resolve(result as R)
+        else this.#onError(flight, error)
+      })
+      this.#cork()
+      submitPipelined(this.#client, statement)
+      this.#flights.push(flight)
+      if (this.#flights.length === 1) this.#begin(flight)
+    })
+  }
+
+  /** What is sent in one turn leaves in one write. */
+  #cork(): void {
+    if (this.#isCorked) return
+    this.#isCorked = true
+    const socket = socketOf(this.#client)
+    // A stream of the user's own may not know how.
+    socket.cork?.()
+    // After all that this turn's promises do.
+    process.nextTick(() => {
+      this.#isCorked = false
+      socket.uncork?.()
+    })
+  }
+
+  /** The server is at it: from now on its time counts. */
+  #begin(flight: Flight): void {
+    flight.overrun = this.#events.watch((cancelled) => {
+      // It may end before the request is there, which then hits what comes behind it.
+      for (const other of this.#flights) if (other !== flight) other.mayBeHit = true
+      this.#cancels++
+      void cancelled.then(() => this.#cancels--)
+    })
+  }
+
+  #onError(flight: Flight, error: Error): void {
+    if (isFatal(error) || !isUsable(this.#client)) return this.#fail(flight, error)
+    flight.error = error
+    flight.silence = this.#clock.setTimer(this.#settleMs, () => this.#events.onSilent(error), {
+      keepAlive: true,
+    })
+  }
+
+  #onReady(): void {
+    const flight = this.#flights.shift()
+    if (flight === undefined) return
+    if (flight.error === undefined) flight.overrun?.end()
+    else this.#fail(flight, flight.error, true)
+    const [next] = this.#flights
+    if (next !== undefined) this.#begin(next)
+  }
+
+  /** The connection is gone. The client has told those of it that it knows; it has forgotten who had an error. */
+  #onEnd(): void {
+    const flights = this.#flights
+    this.#flights = []
+    for (const flight of flights) this.#fail(flight, flight.error ?? new Error('Connection terminated'))
+  }
+
+  #fail({ overrun, silence, mayBeHit, reject }: Flight, error: Error, isAnswered = false): void {
+    overrun?.end()
+    silence?.cancel()
+    const isLate = overrun?.cancelled !== undefined
+    const told = isLate ? overrunError(overrun.ms, error) : error
+    if (isAnswered) noteAnswered(told)
+    if (isAnswered && !isLate && mayBeHit && wasCancelled(error)) noteHitByMistake(told)
+    reject(told)
+  }
+}

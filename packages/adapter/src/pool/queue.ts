@@ -1,0 +1,64 @@
+/**
+ * Those who wait, in one order for both kinds: who wants a connection alone, and who would share one. A connection
+ * that falls free goes to whoever is first; who would share need not wait for that, so each kind has its list.
+ */
+import { List, ListItem } from './list.js'
+
+export class QueueItem extends ListItem {
+  /** Whether a connection that others use already would do. */
+  readonly isShared: boolean = false
+  /** @internal Its place in the common order. */
+  ticket = 0
+}
+
+export class Queue<W extends QueueItem> {
+  readonly #exclusive = new List<W>()
+  readonly #shared = new List<W>()
+  #tickets = 0
+
+  get length(): number {
+    return this.#exclusive.length + this.#shared.length
+  }
+
+  get exclusive(): number {
+    return this.#exclusive.length
+  }
+
+  get firstShared(): W | undefined {
+    return this.#shared.first
+  }
+
+  push(item: W): void {
+    item.ticket = ++this.#tickets
+    this.#listOf(item).push(item)
+  }
+
+  /** Takes the first of all. */
+  shift(): W | undefined {
+    const exclusive = this.#exclusive.first
+    const shared = this.#shared.first
+    if (shared === undefined) return this.#exclusive.shift()
+    return exclusive === undefined || shared.ticket < exclusive.ticket
+      ? this.#shared.shift()
+      : this.#exclusive.shift()
+  }
+
+  /** Whether the item was in the queue, and now is not. */
+  remove(item: W): boolean {
+    return this.#listOf(item).remove(item)
+  }
+
+  /** How many of those who want a connection alone came before this one; counted up to `most`. */
+  exclusiveAhead({ ticket }: W, most: number): number {
+    let ahead = 0
+    for (const other of this.#exclusive) {
+      if (ahead === most || other.ticket > ticket) break
+      ahead++
+    }
+    return ahead
+  }
+
+  #listOf({ isShared }: W): List<W> {
+    return isShared ? this.#shared : this.#exclusive
+  }
+}

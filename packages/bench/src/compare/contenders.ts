@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { PrismaPg } from '@prisma/adapter-pg'
 import type { Pool } from 'pg'
+import type { PoolOptions } from 'prisma-pg-real-pool'
 import { connectNull } from './null-adapter.js'
 import { connectPlainPg } from './plain-pg.js'
 import type { StartedWork, Unique, Work } from './works.js'
@@ -63,10 +64,13 @@ function adapterPg(name: string, options: AdapterPgOptions = {}): Contender {
   })
 }
 
-async function openOurs({ url, poolSize }: Target): Promise<Adapter> {
-  const { RealPoolAdapter } = await import('prisma-pg-real-pool')
-  const factory = new RealPoolAdapter({ connectionString: url, pool: { maxSize: poolSize, timeout: '1m' } })
-  return { factory, heldMs: () => factory.pool.getStats().usageMs }
+function ours(name: string, options: PoolOptions = {}): Contender {
+  return throughPrisma(name, async ({ url, poolSize }) => {
+    const { RealPoolAdapter } = await import('prisma-pg-real-pool')
+    const pool: PoolOptions = { maxSize: poolSize, timeout: '1m', ...options }
+    const factory = new RealPoolAdapter({ connectionString: url, pool })
+    return { factory, heldMs: () => factory.pool.getStats().usageMs }
+  })
 }
 
 /** Adds up from the first time it is asked, since to watch costs something. */
@@ -94,7 +98,8 @@ const nameOf = ({ sql }: { readonly sql: string }): string => createHash('md5').
 export const CONTENDERS: readonly Contender[] = [
   adapterPg(BASELINE),
   adapterPg('adapter-pg-named', { statementNameGenerator: nameOf }),
-  throughPrisma('ours', openOurs),
+  ours('ours'),
+  ours('ours-pipelined', { pipelining: 16 }),
   { name: NULL, isLearner: true, connect: connectNull },
   { name: 'pg', isLearner: true, connect: connectPlainPg },
 ]

@@ -56,6 +56,8 @@ describe('a connection URL', () => {
   test.each([
     ['postgres://h', { host: 'h' }],
     ['postgresql://h/my%20orders', { host: 'h', database: 'my orders' }],
+    ['postgresql://h/R%26D%2F%40%23%3F%2B+100%25', { host: 'h', database: 'R&D/@#?++100%' }],
+    ['postgresql:///a%40b?host=/tmp', { host: '/tmp', database: 'a@b' }],
     ['postgresql://%C3%A9lan:%20%2F%3A%3F%23%25%2B+@h/d', { user: 'élan', password: ' /:?#%++' }],
     ['postgresql://[2001:db8::7]:5433/d', { host: '2001:db8::7', port: 5433 }],
     ['postgresql://[::1]/d', { host: '::1', database: 'd' }],
@@ -77,6 +79,10 @@ describe('a connection URL', () => {
       user: undefined,
     })
     expect(client).toMatchObject({ database: 'other', user: 'ann' })
+  })
+
+  test('names a database with an @ in it, where that is no mistake', () => {
+    expect(resolve(undefined, { host: 'h', database: 'a@b' }).client).toMatchObject({ database: 'a@b' })
   })
 
   test('can be left out when a field, or the environment, says where to connect', () => {
@@ -152,6 +158,8 @@ describe('bad input', () => {
   test.each([
     'postgresql://ann:hunter2#/@[bad',
     'postgresql://ann:4?hunter2@h/d',
+    'postgresql://ann:4#hunter2@h/d',
+    'postgresql://h/100%',
     'postgresql://ann:x?hunter2@h/d',
     'postgresql://ann:hunter2@h:port/d',
     'postgresql://ann:hunter2@h:70000/d',

@@ -101,7 +101,7 @@ export function resolveConnection(
   const url = connectionString === undefined ? undefined : parseConnectionUrl(connectionString)
   const { parameters = new Map<string, string>(), ...address } = url ?? {}
   const merged = { ...address, ...fieldsOf(parameters), ...fields } as ClientConfig
-  refuseMisplacedSecrets(merged)
+  refuseMisplacedSecrets({ host: merged.host })
   const host = merged.host ?? process.env['PGHOST']
   const settings = sessionSettings(schema, merged.options ?? process.env['PGOPTIONS'], pooler)
   return {

@@ -26,11 +26,13 @@ export function parseConnectionUrl(url: string): ConnectionUrl {
     )
   }
   const [, address = '', query = ''] = /^([^?]*)\??(.*)$/s.exec(url) ?? []
+  // What is behind it would be dropped: of a password, with the host.
+  if (address.includes('#')) throw unreadable()
   refuseSeveralHosts(/^[^/]*\/\/(?:[^/]*@)?([^/]*)/.exec(address)?.[1])
   const parameters = parametersOf(query)
   const found = { ...partsOf(address), ...partsIn(parameters) }
   refuseSeveralHosts(found.host)
-  refuseMisplacedSecrets(found)
+  refuseMisplacedSecrets({ host: found.host, database: pathOf(address) })
   return { ...found, parameters }
 }
 
@@ -44,7 +46,22 @@ function partsOf(address: string): Parts {
     // The parser's own error may quote the URL.
     throw unreadable()
   }
-  return given(parsed)
+  return given({ ...parsed, database: databaseOf(address) ?? parsed.database })
+}
+
+/** Decoded to the last character: the parser leaves `%40`, `%2F` and their like as they are. */
+function databaseOf(address: string): string | undefined {
+  const path = pathOf(address)
+  try {
+    return path && decodeURIComponent(path)
+  } catch {
+    throw unreadable()
+  }
+}
+
+/** What is behind the host, as it stands there. */
+function pathOf(address: string): string | undefined {
+  return /^postgres(?:ql)?:\/\/[^/]*\/(.*)$/s.exec(address)?.[1]
 }
 
 /** What may stand among the parameters instead; the name of the database is libpq's `dbname`, or pg's `db`. */

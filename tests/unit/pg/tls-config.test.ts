@@ -60,6 +60,15 @@ test('the environment fills in, one by one', () => {
   expect(plan('', { enableChannelBinding: false }).channelBinding).toBe('disable')
 })
 
+test('the environment is not asked where the URL has `ssl`', () => {
+  process.env['PGSSLMODE'] = 'disable'
+  expect(plan('ssl=true').attempts).toEqual(['tls'])
+  process.env['PGSSLMODE'] = 'verify-full'
+  expect(verifies(plan('ssl=no-verify'))).toBe(false)
+  expect(plan('ssl=false').attempts).toEqual(['plain'])
+  expect(verifies(plan('ssl='))).toBe(true)
+})
+
 describe('refused', () => {
   test.each([
     [

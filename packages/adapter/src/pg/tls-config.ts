@@ -46,6 +46,16 @@ export const TLS_PARAMETERS = Object.keys(VARIABLES)
 const MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
 type Mode = (typeof MODES)[number]
 
+/** How node-postgres says it; its `true` verifies. */
+const MODE_OF_SSL = {
+  true: 'verify-full',
+  '1': 'verify-full',
+  false: 'disable',
+  '0': 'disable',
+  'no-verify': 'no-verify',
+} as const
+const SSL_VALUES = ['true', '1', 'false', '0', 'no-verify'] as const
+
 /** What is verified of the server's certificate: nothing, who signed it, or also the name of the host in it. */
 type Verification = 'none' | 'authority' | 'full'
 
@@ -203,20 +213,19 @@ class Settings {
     throw new OptionsError(`\`${name}\` must be one of ${values.join(', ')}`)
   }
 
-  /** `ssl` is how node-postgres says it; its `true` verifies. */
   mode(): Mode | undefined {
-    if (this.get('sslmode') !== undefined) {
-      const mode = this.oneOf('sslmode', [...MODES, 'no-verify'])
-      return mode === 'no-verify' ? 'require' : mode
-    }
-    const ssl = this.oneOf('ssl', ['true', '1', 'false', '0', 'no-verify'])
-    if (ssl === undefined) return undefined
-    if (ssl === 'no-verify') return 'require'
-    return ssl === 'true' || ssl === '1' ? 'verify-full' : 'disable'
+    const stated = this.#stated()
+    return stated === 'no-verify' ? 'require' : stated
   }
 
   get isUnverified(): boolean {
-    return (this.get('sslmode') ?? this.get('ssl')) === 'no-verify'
+    return this.#stated() === 'no-verify'
+  }
+
+  /** The environment has a say only where the URL has neither. */
+  #stated(): Mode | 'no-verify' | undefined {
+    const ssl = this.#parameters.get('sslmode') ? undefined : this.oneOf('ssl', SSL_VALUES)
+    return ssl === undefined ? this.oneOf('sslmode', [...MODES, 'no-verify']) : MODE_OF_SSL[ssl]
   }
 
   get asksForTls(): boolean {

@@ -201,6 +201,19 @@ describe('bad input', () => {
     },
   )
 
+  test('what would end a text of the startup packet, and begin another, is refused', () => {
+    for (const field of ['user', 'database', 'application_name', 'options', 'schema']) {
+      expect(problem({ host: 'h', [field]: 'a\0user\0root' })).toBe(
+        `\`${field}\` has the character U+0000, which PostgreSQL cannot be given`,
+      )
+    }
+    expect(problem('postgresql://h/d%00user%00root')).toMatch(/^`database` has the character U\+0000/)
+    expect(problem('postgresql://h/d?schema=a%00user%00root')).toMatch(/^`schema` has the character/)
+    expect(problem('postgresql://ann:hunter2%00@h/d')).toBe(
+      '`password` has the character U+0000, which PostgreSQL cannot be given',
+    )
+  })
+
   test('a service that only the environment names is no address', () => {
     process.env['PGSERVICE'] = 'orders'
     expect(problem({})).toMatch(/^PGSERVICE names a service, but service files are not read here/)

@@ -44,6 +44,7 @@ export function configFor({
   pooler,
   pgPool,
 }: ResolvedOptions): ConnectionConfig {
+  refuseNul({ schema })
   if (pgPool !== undefined) return configOfPool(pgPool, schema)
   if (provider === undefined) return fixed(resolveConnection(connection, schema, pooler), schema)
   if (connection.connectionString !== undefined) {
@@ -102,6 +103,7 @@ export function resolveConnection(
   const { parameters = new Map<string, string>(), ...address } = url ?? {}
   const merged = { ...address, ...fieldsOf(parameters), ...fields } as ClientConfig
   refuseMisplacedSecrets({ host: merged.host })
+  refuseNul(merged)
   const host = merged.host ?? process.env['PGHOST']
   const settings = sessionSettings(schema, merged.options ?? process.env['PGOPTIONS'], pooler)
   return {
@@ -145,6 +147,15 @@ function configOfPool(pool: PgPool, schemaOption: string | undefined): Connectio
     // node-postgres, which takes more than we do, may have made something of it all the same.
     const target = "the server of the application's pg.Pool"
     return fixed({ client: {}, tls: undefined, target }, schemaOption)
+  }
+}
+
+/** In the startup packet it ends a text (manual 54.7): what is behind it would set another parameter, such as the user. */
+function refuseNul(fields: object): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'string' && value.includes('\0')) {
+      throw new OptionsError(`\`${name}\` has the character U+0000, which PostgreSQL cannot be given`)
+    }
   }
 }
 

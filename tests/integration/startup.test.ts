@@ -90,7 +90,7 @@ test.each([
     expect(await valueOf(adapter, 'SELECT n FROM t')).toBe(quoted.length)
     expect(await valueOf(adapter, 'SELECT current_schema()::text')).toBe(schema)
     expect(await valueOf(adapter, `SELECT array_length(current_schemas(false), 1)`)).toBe(1)
-    expect(adapter.getConnectionInfo?.()).toMatchObject({ schemaName: schema })
+    expect(adapter.getConnectionInfo?.()).toMatchObject({ schemaName: quoted.slice(1, -1) })
     await adapter.dispose()
   }
 })

@@ -70,10 +70,9 @@ export class RealPoolConnection implements SqlDriverAdapter {
   }
 
   getConnectionInfo(): ConnectionInfo {
-    return {
-      supportsRelationJoins: true,
-      ...(this.#schemaName === undefined ? {} : { schemaName: this.#schemaName }),
-    }
+    // Prisma puts it between quotation marks as it is.
+    const schemaName = this.#schemaName?.replaceAll('"', '""')
+    return { supportsRelationJoins: true, ...(schemaName === undefined ? {} : { schemaName }) }
   }
 
   /** Prisma may dispose twice; whatever is shared behind this adapter is let go once. */

@@ -2,9 +2,11 @@
 // docs/differences-from-adapter-pg.md explains, under the same names.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from '@jest/globals'
+import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
 import { errorOf } from '../prisma/support.js'
-import { adapters, type Adapters, type Both, type Scene } from './stage.js'
+import { firstPackets, urlByFirstPackets } from './first-packets.js'
+import { adapters, type Adapters, type Both, PrismaPg, type Scene } from './stage.js'
 
 export interface Difference extends Both<unknown> {
   /** Its heading on the page. */
@@ -36,6 +38,29 @@ function unread(sqlText: string, text: unknown): Difference {
   }
 }
 
+/** A value of a raw query, where each side reads one. */
+function read(name: string, sqlText: string, theirs: unknown, ours: unknown): Difference {
+  return {
+    name,
+    detail: sqlText,
+    run: async ({ prisma }) => {
+      const [row] = await prisma.$queryRaw<{ value: Date }[]>(Prisma.raw(`SELECT ${sqlText} AS value`))
+      return Number(row?.value)
+    },
+    theirs,
+    ours,
+  }
+}
+
+/** With parameters in the URL. */
+const withQuery =
+  (query: string): Adapters =>
+  (database) => {
+    const url = new URL(database.url)
+    for (const [name, value] of new URLSearchParams(query)) url.searchParams.set(name, value)
+    return adapters(1, { url: url.href })(database)
+  }
+
 export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'Instants in a time zone',
@@ -55,6 +80,47 @@ export const DIFFERENCES: readonly Difference[] = [
   unread(`ROW(1, 'a')`, '(1,a)'),
   unread(`'x'::"char"`, 'x'),
   unread(`pg_advisory_xact_lock(1)`, null),
+  read('Times with a time zone', `'01:00:00+02'::timetz`, 3_600_000, 23 * 3_600_000),
+  read('Infinity, BC and far years', `'infinity'::timestamptz`, NaN, 8.64e15),
+  read('Infinity, BC and far years', `'-infinity'::date`, NaN, -8.64e15),
+  read(
+    'Infinity, BC and far years',
+    `'0044-03-15 BC'::timestamp`,
+    NaN,
+    Date.parse('-000043-03-15T00:00:00Z'),
+  ),
+  read('Infinity, BC and far years', `'12345-01-01'::timestamp`, NaN, Date.parse('+012345-01-01T00:00:00Z')),
+  {
+    name: 'Lists of lists',
+    run: ({ prisma }) => prisma.$queryRaw`SELECT '{{1,2},{3,4}}'::int[] AS value`,
+    theirs: rejected({}),
+    ours: [
+      {
+        value: [
+          [1, 2],
+          [3, 4],
+        ],
+      },
+    ],
+  },
+  {
+    name: 'What PostgreSQL cannot be given',
+    detail: 'U+0000',
+    run: ({ prisma }) => prisma.log.create({ data: { text: 'a\0b' } }),
+    theirs: rejected({ code: 'P2039', meta: ofAdapter({ kind: 'postgres', originalCode: '22021' }) }),
+    ours: rejected({ code: 'P2007', meta: ofAdapter({ kind: 'InvalidInputValue', originalCode: '22021' }) }),
+  },
+  {
+    name: 'What PostgreSQL cannot be given',
+    detail: 'more than 65535 parameters',
+    run: ({ prisma }) =>
+      prisma.$executeRawUnsafe(
+        `SELECT ${Array.from({ length: 65_536 }, (_, index) => `$${index + 1}::int`).join(' + ')}`,
+        ...new Array<number>(65_536).fill(1),
+      ),
+    theirs: rejected({ code: 'P2010', meta: ofAdapter({ kind: 'postgres' }) }),
+    ours: rejected({ code: 'P2010', meta: ofAdapter({ kind: 'InvalidInputValue', originalCode: '54000' }) }),
+  },
   {
     name: 'Lists of times with a time zone',
     run: ({ prisma }) => prisma.lists.findMany({ where: { id: 2 }, select: { timetz: true } }),
@@ -268,5 +334,45 @@ export const DIFFERENCES: readonly Difference[] = [
     },
     theirs: expect.objectContaining({ code: 'P2039' }),
     ours: expect.objectContaining({ code: 'P1010' }),
+  },
+  {
+    name: 'Encryption',
+    detail: 'sslmode=prefer, where there is no TLS',
+    run: ({ prisma }) => prisma.user.count(),
+    adapters: withQuery('sslmode=prefer'),
+    theirs: rejected({ code: 'P1011' }),
+    ours: 3,
+  },
+  {
+    name: 'Encryption',
+    detail: 'without a word of it',
+    async run({ prisma }) {
+      await prisma.user.count()
+      return firstPackets.at(-1)
+    },
+    adapters: (database) => adapters(1, { url: urlByFirstPackets(database.url) })(database),
+    theirs: 'startup',
+    ours: 'request for TLS',
+  },
+  {
+    name: 'Fields beside a URL',
+    run: ({ prisma }) => prisma.$queryRaw`SELECT current_setting('application_name') AS name`,
+    adapters: (database) => {
+      const options = {
+        connectionString: `${database.url}?application_name=url`,
+        application_name: 'field',
+      }
+      return { theirs: new PrismaPg(options), ours: new RealPoolAdapter(options) }
+    },
+    theirs: [{ name: 'url' }],
+    ours: [{ name: 'field' }],
+  },
+  {
+    name: 'Parameters of a Prisma 6 URL',
+    detail: 'schema',
+    run: ({ prisma }) => prisma.$queryRaw`SELECT current_setting('search_path') AS path`,
+    adapters: withQuery('schema=sales'),
+    theirs: [{ path: '"$user", public' }],
+    ours: [{ path: '"sales"' }],
   },
 ]

@@ -18,7 +18,7 @@ interface AdapterPg {
 
 // Only the benchmarks depend on it.
 const fromBench = createRequire(path.join(__dirname, '../../packages/bench/package.json'))
-const { PrismaPg } = fromBench('@prisma/adapter-pg') as AdapterPg
+export const { PrismaPg } = fromBench('@prisma/adapter-pg') as AdapterPg
 
 export interface Both<T> {
   readonly theirs: T

@@ -349,6 +349,7 @@ describe('everything else', () => {
     new PoolTimeoutError('gave up', { cause: new Error('bad dsn host=h password=hunter2') }),
     serverError('XX000', 'cannot reach "postgres://u:hunter2@h/d"'),
     serverError('22P02', 'invalid input: "postgres://u:hunter2@h/d"'),
+    serverError('P0001', 'no', { detail: 'host=h password=hunter2', hint: 'postgres://u:hunter2@h/d' }),
     'postgres://u:hunter2@h/d',
   ])('no connection string gets into a message', (error) => {
     const converted = toDriverAdapterError(error)

@@ -83,7 +83,15 @@ export const BY_SQLSTATE: Readonly<Record<string, Mapping>> = {
 
 /** For what Prisma has no kind for: it shows code and message of this one as they are. */
 export function unmapped({ code, severity, message, detail, column, hint }: ServerError): MappedError {
-  return { kind: 'postgres', code, severity, message: redact(message), detail, column, hint }
+  return {
+    kind: 'postgres',
+    code,
+    severity,
+    message: redact(message),
+    detail: detail && redact(detail),
+    column,
+    hint: hint && redact(hint),
+  }
 }
 
 /**

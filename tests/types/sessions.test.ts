@@ -130,6 +130,14 @@ describe.each(BACKENDS)('over the backend %s', (backend) => {
       expect(row).toEqual({ double: 0.1 + 0.2, real: 0.12345678 })
     })
   })
+
+  test('NULL in a list is NULL, even where the database takes it for a word', async () => {
+    await elsewhere(`ALTER DATABASE % SET array_nulls TO off`, backend, async (prisma) => {
+      const [row] = await prisma.$queryRaw<object[]>`
+        SELECT ${['NULL', null]}::text[] AS texts, array_position(${[1, null]}::int[], NULL) AS place`
+      expect(row).toEqual({ texts: ['NULL', null], place: 2 })
+    })
+  })
 })
 
 test('a value that cannot be read after a SET LOCAL costs its transaction, and nothing behind it', async () => {

@@ -10,7 +10,7 @@ import {
   withDatabase,
 } from '../../../packages/adapter/src/pg/connection-config.js'
 
-const PINNED = '-c DateStyle=ISO -c extra_float_digits=1'
+const PINNED = '-c DateStyle=ISO -c extra_float_digits=1 -c array_nulls=on'
 const savedEnvironment = { ...process.env }
 
 beforeEach(() => {

@@ -117,8 +117,8 @@ export function resolveConnection(
 function sessionSettings(schema: string | undefined, given: string | undefined, pooler: Pooler): string {
   const settings: string[] = []
   if (pooler === 'none') {
-    // The form of dates, and the digits of floats, must not depend on how the server is set up.
-    settings.push('-c DateStyle=ISO', '-c extra_float_digits=1')
+    // The form of dates, the digits of floats, and NULL in lists must not depend on how the server is set up.
+    settings.push('-c DateStyle=ISO', '-c extra_float_digits=1', '-c array_nulls=on')
     if (schema !== undefined) settings.push(`-c search_path=${escapeOption(quoteIdentifier(schema))}`)
   }
   // What the user sets comes after, and wins.

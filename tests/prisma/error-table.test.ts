@@ -123,6 +123,22 @@ describe('a transaction that is over', () => {
   })
 })
 
+test('a row that others refer to: P2003, with a code of its own from PostgreSQL 18 on', async () => {
+  const [row] = await world.database.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int AS version`,
+  )
+  const [originalCode, kind] =
+    row!.version < 180_000 ? ['23503', 'ForeignKeyConstraintViolation'] : ['23001', 'RestrictViolation']
+  const data = { title: 'kept', authorId: 1 }
+  await prisma.post.create({ data })
+  const cause = { kind, originalCode, constraint: { index: 'Post_authorId_fkey' } }
+  const error = await knownErrorOf(prisma.user.delete({ where: { id: 1 } }))
+  expect(error.code).toBe('P2003')
+  expect(error.meta).toMatchObject({ driverAdapterError: { cause } })
+  const raw = await knownErrorOf(prisma.$executeRaw`DELETE FROM "User" WHERE "id" = 1`)
+  expect(raw).toMatchObject({ code: 'P2010', meta: { driverAdapterError: { cause } } })
+})
+
 test('a transaction that took too long for its server: P1017, from PostgreSQL 17 on', async () => {
   const [row] = await world.database.query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int AS version`,

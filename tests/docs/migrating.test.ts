@@ -93,9 +93,11 @@ test('the parameters of Prisma 6 are the options that the table says, and so are
     expect(ofZero).toMatch(/no limit|without end|for ever/)
     expect([name, now(resolved)]).toEqual([name, Infinity])
     const given = code(byDefault).replaceAll("'", '')
+    const [first = '', second] = path
+    const value = /^\d+$/.test(given) ? Number(given) : given
     const written = resolveAdapterOptions({
       host: 'h',
-      ...(path[0] === 'pool' ? { pool: { [path[1]!]: /^\d+$/.test(given) ? Number(given) : given } } : {}),
+      [first]: second === undefined ? value : { [second]: value },
     })
     expect([name, now(written)]).toEqual([name, now(defaults)])
   }

@@ -15,9 +15,10 @@ beforeEach(async () => {
 
 afterEach(() => world.close())
 
-/** A session that is not kept has prepared nothing. */
+/** Whatever the whole run has: this is about what is prepared. And a session that is not kept has prepared nothing. */
 function open(options: OtherOptions = {}): PrismaClient {
-  return world.open({ minSize: 1, maxSize: 1 }, options, BACKEND === 'null' ? 'native' : BACKEND).prisma
+  const caching = { statementCacheSize: 256, ...options }
+  return world.open({ minSize: 1, maxSize: 1 }, caching, BACKEND === 'null' ? 'native' : BACKEND).prisma
 }
 
 interface Row {

@@ -86,7 +86,7 @@ export default tseslint.config(
   ),
   forbidImports(
     'observe',
-    '^(?!\\./[^/]+\\.js$|\\.\\./pool/)',
+    '^(?!\\./[^/]+\\.js$|\\.\\./pool/|node:diagnostics_channel$|@opentelemetry/api$|prom-client$)',
     'observe/ looks at the pool, and at nothing else.',
   ),
   forbidImports(

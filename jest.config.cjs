@@ -14,6 +14,7 @@ module.exports = {
   moduleNameMapper: {
     // Sources import each other with the suffix of the emitted file.
     '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],
+    '^prisma-pg-real-pool/(opentelemetry|prometheus)$': '<rootDir>/packages/adapter/src/$1.ts',
     '^prisma-pg-real-pool$': '<rootDir>/packages/adapter/src/index.ts',
   },
   testTimeout: 30_000,

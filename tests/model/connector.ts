@@ -194,6 +194,10 @@ export class ModelConnector implements Connector<ModelConnection> {
     this.#witness.rested(connection)
   }
 
+  describe({ id }: ModelConnection): string {
+    return `connection ${id}`
+  }
+
   explain(error: unknown): ConnectFailure {
     const { message, isPermanent } = error as OpenError
     return { message, isPermanent }

@@ -115,6 +115,44 @@ describe('a project that installs it', () => {
     INSTALL_MS,
   )
 
+  test(
+    'exports its metrics, from both kinds of module, through the peers that it has installed',
+    async () => {
+      const body = `
+        async function main() {
+          const pool = new RealPool({ connectionString: process.env.DATABASE_URL, pool: { name: 'packed' } })
+          registerWithPrometheus(pool, register)
+          registerWithOpenTelemetry(pool)()
+          const text = await register.metrics()
+          console.log(text.match(/^prisma_pool_connections_open.*/m)[0])
+        }
+        void main()`
+      const path = await project(
+        'metrics',
+        {
+          'package.json': '{}',
+          'main.mjs': `
+            import { register } from 'prom-client'
+            import { RealPool } from 'prisma-pg-real-pool'
+            import { registerPool as registerWithOpenTelemetry } from 'prisma-pg-real-pool/opentelemetry'
+            import { registerPool as registerWithPrometheus } from 'prisma-pg-real-pool/prometheus'
+            ${body}`,
+          'main.cjs': `
+            const { register } = require('prom-client')
+            const { RealPool } = require('prisma-pg-real-pool')
+            const { registerPool: registerWithOpenTelemetry } = require('prisma-pg-real-pool/opentelemetry')
+            const { registerPool: registerWithPrometheus } = require('prisma-pg-real-pool/prometheus')
+            ${body}`,
+        },
+        ['prom-client@15', '@opentelemetry/api@1'],
+      )
+      for (const program of ['main.mjs', 'main.cjs']) {
+        expect(await answerOf(path, program)).toBe('prisma_pool_connections_opened_total{pool="packed"} 0')
+      }
+    },
+    INSTALL_MS,
+  )
+
   test.each(['module', 'commonjs'])(
     'in TypeScript under node16 resolution, type %s, compiles without skipLibCheck and runs it',
     async (type) => {

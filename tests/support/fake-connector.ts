@@ -114,6 +114,10 @@ export class FakeConnector implements Connector<FakeConnection> {
     connection.isHeld = false
   }
 
+  describe({ id }: FakeConnection): string {
+    return `connection ${id}`
+  }
+
   explain(error: unknown): ConnectFailure {
     return {
       message: `could not connect to fake: ${(error as Error).message}`,

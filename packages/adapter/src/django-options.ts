@@ -5,7 +5,15 @@
  */
 import * as v from 'valibot'
 import { namesOf, onlyOptions, parse } from './option-schema.js'
-import { callback, checkOption, numberThat, text, trueOrFalse, wholeNumber } from './option-values.js'
+import {
+  callback,
+  checkOption,
+  echoOption,
+  numberThat,
+  text,
+  trueOrFalse,
+  wholeNumber,
+} from './option-values.js'
 import type { ConnectionHook, Duration, PoolOptions } from './options.js'
 import type { RealPool } from './pg/real-pool.js'
 
@@ -47,7 +55,7 @@ export interface QueuePoolOptions {
   TIMEOUT?: number | undefined
   /** @defaultValue `true` */
   PRE_PING?: boolean | undefined
-  /** Has no counterpart here: `true` warns once. @defaultValue `false` */
+  /** Whether to write to the console what the pool does. @defaultValue `false` */
   ECHO?: boolean | 'debug' | undefined
 }
 
@@ -112,7 +120,7 @@ const queuePoolEntries = {
   ),
   TIMEOUT: v.optional(someSeconds, 30),
   PRE_PING: v.optional(trueOrFalse, true),
-  ECHO: v.optional(v.union([v.boolean(), v.literal('debug')], "must be true, false or 'debug'"), false),
+  ECHO: v.optional(echoOption, false),
 }
 
 const queuePoolSchema = onlyOptions(queuePoolEntries)
@@ -176,7 +184,6 @@ export function fromQueuePool(options: QueuePoolOptions = {}): PoolOptions {
     options,
     namesOf(queuePoolEntries),
   )
-  if (ECHO !== false) warnOfEcho()
   const isUnlimited = POOL_SIZE === 0 || MAX_OVERFLOW === -1
   return {
     minSize: 0,
@@ -189,20 +196,11 @@ export function fromQueuePool(options: QueuePoolOptions = {}): PoolOptions {
     maxLifetime: RECYCLE < 0 ? Infinity : ofSeconds(RECYCLE),
     maxLifetimeJitter: 0,
     enforceLifetimeOn: 'acquire',
+    echo: ECHO,
     ...(PRE_PING ? { check: true, checkIdleAfter: 0, invalidateOnLost: true } : {}),
   }
 }
 
 function ofSeconds(seconds: number): Duration {
   return seconds === Infinity ? Infinity : `${Math.ceil(seconds * 1_000)}ms`
-}
-
-let hasWarned = false
-
-function warnOfEcho(): void {
-  if (hasWarned) return
-  hasWarned = true
-  process.emitWarning('ECHO has no counterpart here and does nothing; see `getStats()`', {
-    code: 'REAL_POOL_ECHO',
-  })
 }

@@ -9,6 +9,8 @@ export {
 } from './adapter/prisma-errors.js'
 export { type RetryOptions, retryTransaction } from './adapter/retry.js'
 export { fromPsycopg, fromQueuePool, type PsycopgOptions, type QueuePoolOptions } from './django-options.js'
+export type { PoolHolder, PoolReport, PoolReportFacts, ServerProcess } from './observe/report.js'
+export { onPoolEvent, type PoolEvent, type PoolEvents } from './observe/events.js'
 export { adapterOptionsSchema, type OptionsSchema, realPoolOptionsSchema } from './standard-schema.js'
 export type {
   ConnectionHook,
@@ -33,4 +35,6 @@ export {
   PoolTimeoutError,
   TooManyRequestsError,
 } from './pool/errors.js'
+export type { DurationHistogram } from './pool/histogram.js'
+export type { Waiting } from './pool/census.js'
 export type { PoolStats } from './pool/stats.js'

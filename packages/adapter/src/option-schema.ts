@@ -9,6 +9,7 @@ import { type KnownOptions, NOT_AN_OPTION, problemsMessage } from './option-prob
 import {
   callback,
   checkOption,
+  echoOption,
   duration,
   isPlainObject,
   numberThat,
@@ -49,6 +50,7 @@ export const poolEntries = {
   check: v.optional(checkOption, false),
   checkIdleAfter: v.optional(duration, '1s'),
   leakDetectionThreshold: v.optional(duration, 0),
+  echo: v.optional(echoOption, false),
   configure: v.optional(callback<ConnectionHook>()),
   reset: v.optional(callback<ConnectionHook>()),
   onReconnectFailed: v.optional(callback<(pool: RealPool) => void>()),

@@ -58,6 +58,11 @@ export const checkOption = v.custom<boolean | ConnectionHook>(
   'must be true, false or a function',
 )
 
+export const echoOption = v.custom<boolean | 'debug'>(
+  (value) => typeof value === 'boolean' || value === 'debug',
+  "must be true, false or 'debug'",
+)
+
 export function oneOf<const T extends string>(...values: T[]) {
   return v.picklist(values, `must be ${values.map((value) => `'${value}'`).join(' or ')}`)
 }

@@ -67,6 +67,11 @@ export interface PoolOptions {
    */
   leakDetectionThreshold?: Duration | undefined
   /**
+   * Writes to the console what the pool does: `true`, when connections are opened, closed or lost, and requests that
+   * get none; `'debug'`, each request and each loan, too. @defaultValue `false`
+   */
+  echo?: boolean | 'debug' | undefined
+  /**
    * How many idle connections are kept: one that comes back beyond them is closed, unless somebody waits for
    * it. `0`: none is kept, each request has a fresh one. @defaultValue `Infinity`
    */

@@ -11,6 +11,7 @@ import {
   sizesOf,
 } from './option-schema.js'
 import { withoutUndefined } from './option-values.js'
+import type { EchoLevel } from './observe/echo.js'
 import type {
   ConnectionHook,
   ConnectionOptions,
@@ -58,6 +59,7 @@ export interface ResolvedOptions {
   readonly statementCacheSize: number
   readonly statementNameGenerator: ((query: SqlQuery) => string) | undefined
   readonly leakDetectionThreshold: number
+  readonly echo: { readonly level: EchoLevel; readonly log: (line: string) => void }
   readonly hooks: ConnectionHooks
   readonly userDefinedTypeParser: UserDefinedTypeParser | undefined
   readonly onReconnectFailed: ((pool: RealPool) => void) | undefined
@@ -102,7 +104,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   const pgPool = pgPoolOf(input as RealPoolOptions)
   refuseSharedReadTimeout(output)
   const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...rest } = pool
-  const { leakDetectionThreshold, ...settings } = rest
+  const { leakDetectionThreshold, echo, ...settings } = rest
   return {
     connection: connection as ConnectionOptions,
     provider,
@@ -127,6 +129,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     statementCacheSize: pooler === 'transaction' && !asksForStatements(given) ? 0 : (statementCacheSize ?? 0),
     statementNameGenerator,
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
+    echo: { level: echo, log: (line) => console.warn(line) },
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
     userDefinedTypeParser,
     onReconnectFailed,

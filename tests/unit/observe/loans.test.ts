@@ -29,9 +29,15 @@ function watchedPool(thresholdMs: number) {
   const clock = new ManualClock()
   const connector = new FakeConnector(clock)
   let leaks = 0
-  const reports = { thresholdMs, ofCollected: false, poolName: 'orders', onLeak: () => leaks++ }
+  const reports = {
+    thresholdMs,
+    ofCollected: false,
+    poolName: 'orders',
+    describe: () => 'at work',
+    onLeak: () => leaks++,
+  }
   const pool = new Pool(connector, { ...DEFAULTS, maxSize: 2 }, clock, {
-    onRequest: watchLoans(reports, clock),
+    onRequest: watchLoans(reports, clock)?.follow,
   })
   pool.open()
   return { clock, connector, pool, leaks: () => leaks, lost: [] }
@@ -47,7 +53,7 @@ describe('a lease held for longer than the threshold', () => {
     expect(warnings).toEqual([
       {
         message:
-          "a connection of the pool 'orders' has been lent for 2.0 s, longer than leakDetectionThreshold (2000 ms)",
+          "a connection of the pool 'orders' has been lent for 2.0 s, longer than leakDetectionThreshold (2000 ms); at work",
         code: 'REAL_POOL_LEAK',
         detail: expect.stringMatching(/^It was acquired here:\n.*Pool\.acquire.*\n.*loans\.test\.ts.*/),
       },
@@ -122,7 +128,13 @@ test('the watching keeps no process alive', async () => {
 })
 
 test('nothing is spent where nothing is to be reported', () => {
-  const reports = { thresholdMs: Infinity, ofCollected: false, poolName: 'orders', onLeak: () => {} }
+  const reports = {
+    thresholdMs: Infinity,
+    ofCollected: false,
+    poolName: 'orders',
+    describe: () => '',
+    onLeak: () => {},
+  }
   expect(watchLoans(reports, new ManualClock())).toBeUndefined()
 })
 

@@ -2,7 +2,18 @@
 import { describe, expect, test } from '@jest/globals'
 import { Counters } from '../../../packages/adapter/src/pool/stats.js'
 import { settle } from '../../support/manual-clock.js'
-import { makePool, MODES, openPool, outcomesOf, SECOND, useOnce, work } from './support.js'
+import {
+  acquireAll,
+  codeOf,
+  makePool,
+  MODES,
+  openPool,
+  outcomesOf,
+  SECOND,
+  track,
+  useOnce,
+  work,
+} from './support.js'
 
 describe.each(MODES)('of %s', (_, mode) => {
   const min = (size: number) => mode.minSize ?? size
@@ -82,4 +93,83 @@ test('attempts to connect are counted with the time that those which succeeded t
     connectionsLost: 3,
     connectionsMs: 600,
   })
+})
+
+test('requests that got nothing are told apart by why', async () => {
+  const rig = await openPool({ minSize: 1, maxSize: 1, maxWaiting: 2, timeout: 100 })
+  const lease = await rig.pool.acquire()
+  const abort = new AbortController()
+  const late = track(rig.clock, rig.pool.acquire())
+  const aborted = track(rig.clock, rig.pool.acquire({ signal: abort.signal }))
+  const rejected = track(rig.clock, rig.pool.acquire())
+  abort.abort()
+  await rig.clock.advance(100)
+  await lease.release()
+  expect([late, aborted, rejected].map(({ state }) => state)).toEqual(Array(3).fill('rejected'))
+  expect(rig.pool.getStats()).toMatchObject({
+    requestsErrors: 3,
+    requestsTimeouts: 1,
+    requestsCancelled: 1,
+    requestsRejected: 1,
+  })
+  const closed = rig.pool.close()
+  await codeOf(rig.pool.acquire())
+  await closed
+  expect(rig.pool.getStats()).toMatchObject({ requestsErrors: 4, requestsTimeouts: 1, requestsCancelled: 1 })
+})
+
+test('connections that were closed are counted once they are, those that were too old or idle also by themselves', async () => {
+  const rig = await openPool({ minSize: 1, maxSize: 2, maxLifetime: 10 * SECOND, maxIdle: SECOND })
+  const both = await acquireAll(rig, 2)
+  await Promise.all(both.map((lease) => lease.release()))
+  await rig.clock.advance(2 * SECOND)
+  expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, connectionsClosed: 1, connectionsIdleClosed: 1 })
+  await rig.clock.advance(8 * SECOND)
+  expect(rig.pool.getStats()).toMatchObject({ connectionsClosed: 2, connectionsExpired: 1 })
+  await rig.pool.close()
+  expect(rig.pool.getStats()).toMatchObject({ poolSize: 0, connectionsClosed: 3, connectionsIdleClosed: 1 })
+})
+
+test('the histograms have each wait, each use and each connect', async () => {
+  const rig = makePool({ minSize: 1, maxSize: 1, timeout: 300 })
+  rig.connector.openMs = 80
+  rig.pool.open()
+  await rig.clock.advance(80)
+  const jobs = [work(rig, 200), work(rig, 200), work(rig, 200)]
+  await rig.clock.advance(SECOND)
+  expect(outcomesOf(jobs).map(([state]) => state)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+  const { waitTimes, useTimes, connectTimes } = rig.pool.getStats()
+  // Whoever was served at once waited for no time; whoever timed out obtained nothing.
+  expect(waitTimes).toMatchObject({ count: 2, sumMs: 200 })
+  expect(waitTimes.counts[0]).toBe(1)
+  expect(useTimes).toMatchObject({ count: 2, sumMs: 400 })
+  expect(connectTimes).toMatchObject({ count: 1, sumMs: 80 })
+})
+
+test('the numbers agree with one another at every moment', async () => {
+  const rig = await openPool({
+    minSize: 1,
+    maxSize: 3,
+    maxWaiting: 5,
+    timeout: 40,
+    maxIdle: 200,
+    maxLifetime: 300,
+  })
+  rig.connector.openMs = 7
+  for (let moment = 0; moment < 600; moment++) {
+    if (moment % 5 < 2) work(rig, 3 + (moment % 31))
+    await rig.clock.advance(1)
+    const stats = rig.pool.getStats()
+    const { waitTimes, useTimes, connectTimes } = stats
+    expect(waitTimes.count).toBe(stats.requestsNum - stats.requestsErrors - stats.requestsWaiting)
+    expect(stats.connectionsUsed).toBe(waitTimes.count - useTimes.count)
+    const opened = stats.connectionsNum - stats.connectionsErrors
+    expect(connectTimes.count).toBe(opened)
+    expect(stats.poolSize).toBe(opened - stats.connectionsClosed + stats.connectionsPreparing)
+    expect(Math.round(useTimes.sumMs)).toBe(stats.usageMs)
+  }
+  // Of everything that is counted here, something has happened.
+  const { requestsTimeouts, requestsRejected, connectionsExpired } = rig.pool.getStats()
+  for (const count of [requestsTimeouts, requestsRejected, connectionsExpired])
+    expect(count).toBeGreaterThan(0)
 })

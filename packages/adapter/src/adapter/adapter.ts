@@ -18,6 +18,7 @@ import { partsOf } from '../pg/script.js'
 import { neverAgain } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { borrow, loanFor } from './borrow.js'
+import { debug } from './debug.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
 import { startTransaction } from './transaction.js'
 
@@ -43,10 +44,12 @@ export class RealPoolConnection implements SqlDriverAdapter {
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    debug?.('[js::query_raw] %O', query)
     return toResultSet(await this.#run(query), this, this.#settings.userDefinedTypeParser)
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
+    debug?.('[js::execute_raw] %O', query)
     return affectedRows(await this.#run(query))
   }
 
@@ -66,6 +69,7 @@ export class RealPoolConnection implements SqlDriverAdapter {
   }
 
   startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    debug?.('[js::startTransaction] isolation level: %s', isolationLevel ?? 'default')
     return asPrismaDoes(() => startTransaction(this.#lender, this.#settings, isolationLevel))
   }
 

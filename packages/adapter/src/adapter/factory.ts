@@ -7,6 +7,7 @@ import { type Lender, makeLender } from '../pg/lender.js'
 import { RealPool } from '../pg/real-pool.js'
 import { systemClock } from '../pool/clock.js'
 import { RealPoolConnection } from './adapter.js'
+import { debug } from './debug.js'
 import { ADAPTER_NAME, asPrismaDoes } from './queryable.js'
 
 /**
@@ -39,7 +40,8 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
    * @throws {@link OptionsError} (`POOL_OPTIONS`) naming every option that is not valid.
    */
   constructor(options: string | RealPoolAdapterOptions) {
-    this.#options = resolveAdapterOptions(options)
+    const resolved = resolveAdapterOptions(options)
+    this.#options = debug === undefined ? resolved : { ...resolved, echo: { level: 'debug', log: debug } }
     this.#config = configFor(this.#options)
     this.#lender = makeLender(this.#options, this.#config, systemClock, () =>
       this.#options.onReconnectFailed?.(this.pool),

@@ -4,6 +4,7 @@ import { refuseNul, toPgValues } from '../convert/arguments.js'
 import { columnsOf, type ResultColumns, resultSetOf } from '../convert/columns.js'
 import { toDriverAdapterError } from '../convert/errors.js'
 import { FIRST_USER_OID } from '../convert/oids.js'
+import { debug } from './debug.js'
 import type { UserDefinedTypeParser } from '../options.js'
 import type { StatementConfig, StatementResult } from '../pg/statement.js'
 
@@ -59,6 +60,7 @@ export async function asPrismaDoes<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
+    debug?.('Error: %O', error)
     throw toDriverAdapterError(error)
   }
 }

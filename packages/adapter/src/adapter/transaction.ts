@@ -18,10 +18,13 @@ import type { Lender } from '../pg/lender.js'
 import { beginning } from '../pg/script.js'
 import { hasOverrun, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
+import { TransactionPublisher } from '../observe/transactions.js'
 import type { AdapterSettings } from '../resolved-options.js'
+import { systemClock } from '../pool/clock.js'
 import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
 import { command, commit } from './commit.js'
+import { debug } from './debug.js'
 import { openingOf } from './opening.js'
 import { Preamble } from './preamble.js'
 import {
@@ -62,6 +65,7 @@ class RealPoolTransaction implements Transaction {
   readonly #lender: Lender
   readonly #preamble: Preamble
   readonly #settings: AdapterSettings
+  readonly #publisher: TransactionPublisher
   #lease: Lease<PgConnection> | undefined
   /** Gives up waiting for a connection when the transaction ends meanwhile. */
   readonly #abort = new AbortController()
@@ -86,13 +90,17 @@ class RealPoolTransaction implements Transaction {
     this.#settings = settings
     this.#preamble = preamble
     this.#lease = lease
+    this.#publisher = new TransactionPublisher(lender.name, systemClock)
+    if (lease !== undefined) this.#publisher.begun(lease.connection)
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    debug?.('[js::query_raw] %O', query)
     return toResultSet(await this.#statement(query), this, this.#settings.userDefinedTypeParser)
   }
 
   async executeRaw(query: SqlQuery): Promise<number> {
+    debug?.('[js::execute_raw] %O', query)
     return affectedRows(await this.#statement(query))
   }
 
@@ -121,6 +129,7 @@ class RealPoolTransaction implements Transaction {
   }
 
   commit(): Promise<void> {
+    debug?.('[js::commit]')
     if (this.#ending?.by === 'rollback') return Promise.reject(alreadyClosed('commit', 'rolled back'))
     this.#ending ??= this.#endBy('commit', this.#commit())
     return this.#ending.done
@@ -128,6 +137,7 @@ class RealPoolTransaction implements Transaction {
 
   /** After a commit this waits for it and does nothing: what is committed cannot be rolled back. */
   rollback(): Promise<void> {
+    debug?.('[js::rollback]')
     this.#ending ??= this.#endBy('rollback', this.#rollback())
     return this.#ending.by === 'rollback' ? this.#ending.done : this.#ending.done.catch(() => {})
   }
@@ -141,14 +151,17 @@ class RealPoolTransaction implements Transaction {
   /** The statements called before run first, whether or not they fail. */
   async #commit(): Promise<void> {
     await this.#tail
+    let isCommitted = false
     try {
       if (this.#endedBy !== undefined) throw this.#endedBy
       if (this.#preamble.hasBegun && this.#lease !== undefined) {
         await commit(this.#lease.connection, this.#preamble.beforeCommit(), this.#failure)
       } else if (this.#failure !== undefined) throw nothingSaved(this.#failure)
+      isCommitted = true
     } catch (error) {
       throw withPrismaCode(toDriverAdapterError(error))
     } finally {
+      this.#publisher.ended(isCommitted ? 'committed' : 'failed')
       void this.#lease?.release()
     }
   }
@@ -160,6 +173,7 @@ class RealPoolTransaction implements Transaction {
   async #rollback(): Promise<void> {
     this.#abort.abort(alreadyClosed('query', 'rolled back while it waited for a connection'))
     this.#lease?.connection.expectRollback()
+    this.#publisher.ended('rolledBack')
     await this.#lease?.release()
     // Of a batch, this is the error that its caller is told instead of the one that led here.
     if (this.#endedBy !== undefined && !this.#hasNotBegun) throw withPrismaCode(this.#endedBy)
@@ -283,7 +297,10 @@ class RealPoolTransaction implements Transaction {
 
   async #acquire(): Promise<Lease<PgConnection>> {
     const lease = await this.#lender.acquire({ signal: this.#abort.signal })
-    if (!this.#hasRolledBack) return lease
+    if (!this.#hasRolledBack) {
+      this.#publisher.begun(lease.connection)
+      return lease
+    }
     // Granted in the moment of the rollback, which did not see it.
     void lease.release()
     throw alreadyClosed('query', 'rolled back')

@@ -7,14 +7,24 @@ import { type Deadline, Deadlines } from '../pool/deadlines.js'
 import { withStackFrames } from '../pool/errors.js'
 import type { Loan } from '../pool/types.js'
 
-export interface LoanReports {
+export interface LoanReports<C> {
   /** How long a lease may be held without a report, in milliseconds; `Infinity`: as long as it likes. */
   readonly thresholdMs: number
   /** Whether to report leases that are collected without having been returned. */
   readonly ofCollected: boolean
   readonly poolName: string
+  /** What is done with the connection, in words. */
+  readonly describe: (connection: C) => string
   /** Told of each loan that is reported. */
-  readonly onLeak: () => void
+  readonly onLeak: (connection: C, heldMs: number, stack: string) => void
+}
+
+/** The loans of a pool. */
+export interface Loans<C> {
+  /** Follows one from the request for it, whose stack it notes. */
+  readonly follow: () => Loan
+  /** Where the connections were acquired that are lent now. */
+  stacksOf(connection: C): string[]
 }
 
 const LEAK = 'REAL_POOL_LEAK'
@@ -29,7 +39,7 @@ export function warnsOfUnreleased(value: string | undefined): boolean {
 }
 
 /** What follows the loans of a pool; `undefined` when nothing is to be reported, so that nothing is spent on it. */
-export function watchLoans(reports: LoanReports, clock: Clock): (() => Loan) | undefined {
+export function watchLoans<C>(reports: LoanReports<C>, clock: Clock): Loans<C> | undefined {
   if (reports.thresholdMs === Infinity && !reports.ofCollected) return undefined
   const deadlines = new Deadlines(clock, { keepAlive: false })
   const collected = new FinalizationRegistry<string>((stack) => {
@@ -39,68 +49,85 @@ export function watchLoans(reports: LoanReports, clock: Clock): (() => Loan) | u
       { code: UNRELEASED, detail: stack },
     )
   })
-  const follow = (): Loan => new WatchedLoan(reports, clock, deadlines, collected, stackAbove(follow))
-  return follow
+  const out = new Set<WatchedLoan<C>>()
+  const follow = (): Loan => new WatchedLoan(reports, clock, deadlines, collected, out, stackAbove(follow))
+  return {
+    follow,
+    stacksOf: (connection) =>
+      [...out].filter((loan) => loan.connection === connection).map(({ stack }) => stack),
+  }
 }
 
-class WatchedLoan implements Loan {
-  readonly #reports: LoanReports
+class WatchedLoan<C> implements Loan {
+  readonly stack: string
+  connection: C | undefined
+  readonly #reports: LoanReports<C>
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #collected: FinalizationRegistry<string>
-  readonly #stack: string
+  readonly #out: Set<WatchedLoan<C>>
   #lentAt = 0
   #deadline: Deadline | undefined
   #isReported = false
 
   constructor(
-    reports: LoanReports,
+    reports: LoanReports<C>,
     clock: Clock,
     deadlines: Deadlines,
     collected: FinalizationRegistry<string>,
+    out: Set<WatchedLoan<C>>,
     stack: string,
   ) {
     this.#reports = reports
     this.#clock = clock
     this.#deadlines = deadlines
     this.#collected = collected
-    this.#stack = stack
+    this.#out = out
+    this.stack = stack
   }
 
-  onLent(lease: object): void {
+  onLent(lease: { readonly connection: unknown }): void {
     const { thresholdMs, ofCollected } = this.#reports
     this.#lentAt = this.#clock.now()
+    this.connection = lease.connection as C
+    this.#out.add(this)
     if (thresholdMs < Infinity) {
       this.#deadline = this.#deadlines.add(this.#lentAt + thresholdMs, () => this.#report())
     }
     // Held by what is watched, the lease would never be collected: the registry knows it only weakly.
-    if (ofCollected) this.#collected.register(lease, this.#stack, this)
+    if (ofCollected) this.#collected.register(lease, this.stack, this)
   }
 
   onReturned(): void {
     this.#deadline?.cancel()
     this.#collected.unregister(this)
+    this.#out.delete(this)
     if (!this.#isReported) return
     const { poolName } = this.#reports
     process.emitWarning(
       `the connection of the pool '${poolName}' that was reported to be lent for long came back after ${this.#age}`,
-      { code: LEAK, detail: this.#stack },
+      { code: LEAK, detail: this.stack },
     )
   }
 
   #report(): void {
-    const { poolName, thresholdMs, onLeak } = this.#reports
+    const { poolName, thresholdMs, onLeak, describe } = this.#reports
+    const connection = this.connection as C
     this.#isReported = true
-    onLeak()
+    onLeak(connection, this.#heldMs, this.stack)
     process.emitWarning(
       `a connection of the pool '${poolName}' has been lent for ${this.#age}, longer than ` +
-        `leakDetectionThreshold (${thresholdMs} ms)`,
-      { code: LEAK, detail: this.#stack },
+        `leakDetectionThreshold (${thresholdMs} ms); ${describe(connection)}`,
+      { code: LEAK, detail: this.stack },
     )
   }
 
+  get #heldMs(): number {
+    return this.#clock.now() - this.#lentAt
+  }
+
   get #age(): string {
-    return `${((this.#clock.now() - this.#lentAt) / 1_000).toFixed(1)} s`
+    return `${(this.#heldMs / 1_000).toFixed(1)} s`
   }
 }
 

@@ -135,6 +135,11 @@ export function onReady(client: Client, listener: () => void): void {
   privateOf(client).connection.on('readyForQuery', listener)
 }
 
+/** The text of the statement that the server is at. */
+export function textOf(client: Client): string | undefined {
+  return privateOf(client)._activeQuery?.text
+}
+
 /** What the client is running, whoever has made it. */
 type ActiveQuery = PrivateClient['_activeQuery']
 

@@ -7,6 +7,7 @@ import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
 import {
+  backendKeyOf,
   forgetStatements,
   isBusy,
   isUsable,
@@ -17,6 +18,7 @@ import {
   onStatementParsed,
   socketOf,
   submitQuery,
+  textOf,
   transactionStatus,
 } from './client-state.js'
 import { messageOf } from './connect-failure.js'
@@ -67,6 +69,8 @@ export class PgConnection {
   /** Whether several borrowers have it at the same time, who send one statement each. */
   isShared = false
   #pipeline: Pipeline | undefined
+  /** The text of the statement that ended last; set back when the connection is lent. */
+  lastStatement: string | undefined
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
@@ -92,6 +96,7 @@ export class PgConnection {
     })
     // Also of a statement that a borrower sends by himself: he gives the connection back before its end arrives.
     onErrorReported(client, (error) => {
+      this.lastStatement = textOf(client)
       if (isFatal(error)) this.#lose(error)
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
@@ -99,6 +104,7 @@ export class PgConnection {
     onStatementBound(client, (query) => query instanceof Statement && query.noteBound())
     onStatementComplete(client, (tag, query) => {
       const text = query?.text ?? ''
+      this.lastStatement = text
       // A BEGIN that went before a statement is ended by whoever sent it.
       const isOurs = query instanceof Statement && query.hasCommandsBefore
       if (beginsTransaction(tag)) this.#transactionText = isOurs ? undefined : text
@@ -111,6 +117,11 @@ export class PgConnection {
   markClean(): void {
     this.#isChanged = false
     this.#settings.seal()
+  }
+
+  /** The server's process for it. */
+  get processId(): number {
+    return backendKeyOf(this.client).processId
   }
 
   get isInTransaction(): boolean {

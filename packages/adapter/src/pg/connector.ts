@@ -2,9 +2,11 @@
  * Makes connections to PostgreSQL for the pool. The only file that imports `pg` at run time.
  */
 import pg, { type Client, type ClientConfig } from 'pg'
+import { describeActivity } from '../observe/report.js'
 import type { ConnectionHooks } from '../resolved-options.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
+import { activityOf } from './activity.js'
 import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
 import { CredentialsError, explainConnectFailure } from './connect-failure.js'
@@ -14,6 +16,7 @@ import { readRowsOf } from './row-reader.js'
 import { Statement } from './statement.js'
 import { credentialsFor } from './credentials.js'
 import { type Deadline, within } from './deadline.js'
+import { excerpt } from './excerpt.js'
 import { acceptPlain, requireChannelBinding, tellingOf, watchEncryption } from './encryption.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
 import type { Encryption, TlsPlan } from './tls-config.js'
@@ -221,6 +224,7 @@ export class PgConnector implements Connector<PgConnection> {
 
   hold(connection: PgConnection, isShared = false): void {
     connection.isShared = isShared
+    if (!isShared) connection.lastStatement = undefined
     connection.keepProcessAlive(true)
   }
 
@@ -229,7 +233,12 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   rest(connection: PgConnection): void {
+    connection.lastStatement = undefined
     connection.keepProcessAlive(false)
+  }
+
+  describe(connection: PgConnection): string {
+    return describeActivity(activityOf(connection))
   }
 
   explain(error: unknown): ConnectFailure {
@@ -250,11 +259,4 @@ function encrypted(client: ClientConfig, tls: TlsPlan, encryption: Encryption): 
   if (encryption === 'plain') return { ...client, ssl: false, sslnegotiation: 'postgres' }
   const enableChannelBinding = tls.channelBinding !== 'disable'
   return { ...client, ssl: tls.options(), sslnegotiation: tls.negotiation, enableChannelBinding }
-}
-
-const LONGEST_EXCERPT = 200
-
-function excerpt(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim()
-  return line.length > LONGEST_EXCERPT ? `${line.slice(0, LONGEST_EXCERPT)} …` : line
 }

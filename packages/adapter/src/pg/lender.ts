@@ -6,18 +6,23 @@ import { maxSizeOf, parseSizes, type Sizes } from '../option-schema.js'
 import type { PgPool } from '../options.js'
 import type { ResolvedOptions } from '../resolved-options.js'
 import { OptionsError } from '../pool/errors.js'
-import { watchLoans, warnsOfUnreleased } from '../observe/loans.js'
+import { echo } from '../observe/echo.js'
+import { type Loans, watchLoans, warnsOfUnreleased } from '../observe/loans.js'
+import { Publisher } from '../observe/publisher.js'
+import { type PoolReport, reportOf, type ServerAnswer } from '../observe/report.js'
 import type { Clock } from '../pool/clock.js'
 import type { Lease } from '../pool/lease.js'
 import { Pool } from '../pool/pool.js'
 import { Counters, type PoolStats } from '../pool/stats.js'
 import { tell } from '../pool/tell.js'
 import type { AcquireOptions, CloseOptions } from '../pool/types.js'
+import { activityOf } from './activity.js'
 import type { ConnectionConfig } from './connection-config.js'
 import type { PgConnection } from './connection.js'
 import { PgConnector } from './connector.js'
 import { PgPoolConnector } from './pg-pool-connector.js'
 import { type PgPoolWatcher, watchersOf } from './pg-pool-watch.js'
+import { askServer } from './server-activity.js'
 
 /** How long an idle connection of a `pg.Pool` may take to answer a check. */
 const CHECK_MS = 5_000
@@ -28,6 +33,8 @@ export interface SizeChange {
 }
 
 export interface Lender {
+  /** The name of the pool. */
+  readonly name: string
   /** Whether borrowers may share connections. */
   readonly pipelines: boolean
   /** Begins to make connections. Does nothing when open; throws when closed for good. */
@@ -45,6 +52,9 @@ export interface Lender {
   suspend(): Promise<void>
   getStats(): PoolStats
   popStats(): PoolStats
+  /** As `getStats`, but counted since the lender began, whatever `popStats` has set back. */
+  getTotals(): PoolStats
+  report(): Promise<PoolReport>
 }
 
 /** The lender that these options ask for. */
@@ -72,33 +82,55 @@ export function makeLender(
 }
 
 class PoolLender implements Lender {
+  readonly name: string
   readonly pipelines: boolean
   readonly #counters = new Counters()
+  /** What was counted before the last `popStats`. */
+  readonly #popped = new Counters()
   readonly #pool: Pool<PgConnection>
+  readonly #connector: PgConnector
+  readonly #clock: Clock
+  readonly #loans: Loans<PgConnection> | undefined
+  readonly #sharesSessions: boolean
+  readonly #echo: ResolvedOptions['echo']
+  #endEcho: (() => void) | undefined
   readonly #onPoolError: ((error: Error) => void) | undefined
   #sizes: Sizes
 
   constructor(options: ResolvedOptions, connector: PgConnector, clock: Clock, onGaveUp = () => {}) {
     const { pool, leakDetectionThreshold, onPoolError, onConnectionError } = options
+    const publisher = new Publisher<PgConnection>(pool.name, ({ processId }) => processId)
     const reports = {
       thresholdMs: leakDetectionThreshold,
       ofCollected: warnsOfUnreleased(process.env['REAL_POOL_WARN_UNRELEASED']),
       poolName: pool.name,
-      onLeak: () => this.#counters.leaksDetected++,
+      describe: (connection: PgConnection) => connector.describe(connection),
+      onLeak: (connection: PgConnection, heldMs: number, stack: string) => {
+        this.#counters.leaksDetected++
+        publisher.onLeak(connection, heldMs, stack)
+      },
     }
+    this.name = pool.name
+    this.#connector = connector
+    this.#clock = clock
+    this.#loans = watchLoans(reports, clock)
+    this.#echo = options.echo
+    this.#sharesSessions = options.pooler === 'transaction'
     this.pipelines = pool.pipelining > 1
     this.#sizes = pool
     this.#onPoolError = onPoolError
     this.#pool = new Pool(connector, pool, clock, {
       counters: this.#counters,
       onGaveUp,
-      onRequest: watchLoans(reports, clock),
+      onRequest: this.#loans?.follow,
+      observer: publisher,
       onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
     })
   }
 
   open(): void {
     this.#pool.open()
+    this.#endEcho ??= echo(this.name, this.#echo.level, this.#echo.log)
   }
 
   wait(timeoutMs?: number): Promise<void> {
@@ -123,12 +155,20 @@ class PoolLender implements Lender {
   }
 
   close(options?: CloseOptions): Promise<void> {
-    return this.#pool.close(options)
+    return this.#silenceAfter(this.#pool.close(options))
   }
 
   suspend(): Promise<void> {
     // Whoever disconnects with work under way has five seconds; then even a server that is gone holds nobody.
-    return this.#pool.suspend({ force: true })
+    return this.#silenceAfter(this.#pool.suspend({ force: true }))
+  }
+
+  async #silenceAfter(closing: Promise<void>): Promise<void> {
+    await closing
+    // It may have been opened again meanwhile.
+    if (this.#pool.isOpen) return
+    this.#endEcho?.()
+    this.#endEcho = undefined
   }
 
   /** A connection is lost that was idle, but not in our own keeping. */
@@ -138,13 +178,49 @@ class PoolLender implements Lender {
   }
 
   getStats(): PoolStats {
-    return this.#pool.getStats()
+    return this.statsOf(this.#counters)
   }
 
   popStats(): PoolStats {
     const stats = this.getStats()
+    this.#popped.add(this.#counters)
     this.#counters.reset()
     return stats
+  }
+
+  getTotals(): PoolStats {
+    const totals = new Counters()
+    totals.add(this.#popped)
+    totals.add(this.#counters)
+    return this.statsOf(totals)
+  }
+
+  async report(): Promise<PoolReport> {
+    // All of one moment, before the server is asked.
+    const { holders, waiters } = this.#pool.census()
+    const facts = { stats: this.getStats(), waiters }
+    const ours = holders.map(({ connection, heldMs, sharers }) => ({
+      pid: connection.processId,
+      heldMs,
+      sharers,
+      ...activityOf(connection),
+      stacks: this.#loans?.stacksOf(connection) ?? [],
+    }))
+    return reportOf(facts, ours, await this.#ask(ours.map(({ pid }) => pid)))
+  }
+
+  async #ask(pids: readonly number[]): Promise<ServerAnswer> {
+    if (this.#sharesSessions) return { error: 'behind a pooler, it knows other connections than ours' }
+    try {
+      return { processes: await askServer(this.#connector, pids, this.#clock) }
+    } catch (error) {
+      return { error: this.#connector.explain(error).message }
+    }
+  }
+
+  /** The gauges of this moment, beside these counters. */
+  protected statsOf(counters: Counters): PoolStats {
+    return this.#pool.getStats(counters)
   }
 }
 
@@ -210,10 +286,10 @@ class PgPoolLender extends PoolLender implements PgPoolWatcher {
     )
   }
 
-  override getStats(): PoolStats {
+  protected override statsOf(counters: Counters): PoolStats {
     const { totalCount: poolSize, idleCount: poolAvailable } = this.#pgPool
     return Object.freeze({
-      ...super.getStats(),
+      ...super.statsOf(counters),
       poolMax: maxSizeOf(this.#pgPool),
       poolSize,
       poolAvailable,

@@ -1,6 +1,7 @@
 /** The pool as users see it: connections to PostgreSQL, one borrower each. Usable without Prisma. */
 import type { Client } from 'pg'
 import { parseDuration } from '../option-schema.js'
+import type { PoolReport } from '../observe/report.js'
 import type { Duration, RealPoolOptions } from '../options.js'
 import { resolveRealPoolOptions } from '../resolved-options.js'
 import { systemClock } from '../pool/clock.js'
@@ -171,6 +172,30 @@ export class RealPool {
   /** As `getStats`, then sets the counters back to zero. */
   popStats(): PoolStats {
     return this.#lender.popStats()
+  }
+
+  /**
+   * As `getStats`, but with the counters since the pool began, whatever `popStats` has set back: for whoever watches
+   * beside others. The exporters read these.
+   */
+  getTotals(): PoolStats {
+    return this.#lender.getTotals()
+  }
+
+  /**
+   * Who holds connections, for how long, in which transaction and at which statement; who waits; and what the server
+   * says about it, with those that block them. `String(report)` is a text to read. The server is asked on a
+   * connection beside the pool's, which is closed again; without an answer in two seconds the report says so.
+   *
+   * @example
+   * ```ts
+   * import { onPoolEvent } from 'prisma-pg-real-pool'
+   *
+   * onPoolEvent('leak', async () => console.warn(String(await adapter.pool.report())))
+   * ```
+   */
+  report(): Promise<PoolReport> {
+    return this.#lender.report()
   }
 }
 

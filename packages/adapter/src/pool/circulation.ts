@@ -43,9 +43,9 @@ export interface CirculationEvents<C, W> {
   /** There was one too many, which leaves. */
   onSurplus(): void
   /** A connection that has left is closed. */
-  onClosed(): void
+  onClosed(entry: Entry<C>, reason: CloseReason, ageMs: number): void
   /** A connection was lost, other than by our closing it. */
-  onLost(error: Error, wasIdle: boolean): void
+  onLost(entry: Entry<C>, error: Error, wasIdle: boolean): void
 }
 
 export class Circulation<C, W extends QueueItem> {
@@ -288,7 +288,7 @@ export class Circulation<C, W extends QueueItem> {
     await closed
     this.#ledger.forget(isReplaced)
     if (isReplaced && !this.#isStopped) this.#events.onReplaceable(reason === 'broken' && age < YOUNG_MS)
-    this.#events.onClosed()
+    this.#events.onClosed(entry, reason, age)
   }
 
   #onLost(entry: Entry<C>, error: Error): void {
@@ -300,7 +300,7 @@ export class Circulation<C, W extends QueueItem> {
       this.#counters.connectionsLost++
       void this.#retire(entry, 'broken')
     }
-    this.#events.onLost(error, wasIdle)
+    this.#events.onLost(entry, error, wasIdle)
   }
 
   #onIdleWindowEnd(): void {

@@ -14,14 +14,17 @@ export type TakeBack<C> = (
 export class Lease<C> {
   readonly #entry: Entry<C>
   readonly #takeBack: TakeBack<C>
+  /** @internal */
+  readonly lentAt: number
   /** @internal Where loans are followed. */
   readonly loan: Loan | undefined
   #isReturned = false
 
   /** @internal Leases come from `Pool.acquire`. */
-  constructor(entry: Entry<C>, takeBack: TakeBack<C>, loan: Loan | undefined) {
+  constructor(entry: Entry<C>, takeBack: TakeBack<C>, lentAt: number, loan: Loan | undefined) {
     this.#entry = entry
     this.#takeBack = takeBack
+    this.lentAt = lentAt
     this.loan = loan
   }
 

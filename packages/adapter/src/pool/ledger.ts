@@ -137,6 +137,11 @@ export class Ledger<C, W extends QueueItem> {
     return this.#entries
   }
 
+  /** In their order. */
+  waiters(): Iterable<W> {
+    return this.#waiters
+  }
+
   idleEntries(): Iterable<Entry<C>> {
     return this.#idle
   }

@@ -14,11 +14,15 @@ export function timeoutMessage(
   timeoutMs: number,
   counts: PoolCounts,
   connectFailure: string | undefined,
+  longestHolding: string | undefined,
 ): string {
   const numbers = `pool '${name}': ${describeCounts(counts)}`
   const noConnection = `got no connection within ${Math.round(timeoutMs)} ms (${numbers})`
   if (connectFailure !== undefined) return `${noConnection}: ${connectFailure}`
-  return `${noConnection}. Hold connections for a shorter time, or raise maxSize or timeout.`
+  const advice = 'Hold connections for a shorter time, or raise maxSize or timeout.'
+  // The only part that may be long.
+  const held = longestHolding === undefined ? '' : ` Held longest: ${longestHolding}`
+  return `${noConnection}. ${advice}${held}`
 }
 
 export function tooManyMessage(name: string, maxWaiting: number, counts: PoolCounts): string {

@@ -16,8 +16,8 @@ export interface OpenerSettings {
 
 export interface OpenerEvents<C> {
   onOpened(connection: C, connectMs: number, slot: Slot): void
-  /** An attempt failed; the last one when the slot gives up with it. */
-  onFailed(error: unknown, slot: Slot, isLast: boolean): void
+  /** An attempt failed; the slot makes the next after that pause, or gives up. */
+  onFailed(error: unknown, slot: Slot, retryInMs: number | undefined): void
 }
 
 /** The place of a connection to be, through all the attempts to open it. */
@@ -122,7 +122,7 @@ export class Opener<C> {
     const delayMs = slot.triesOnce ? undefined : this.#nextDelay(slot)
     // Put to sleep before the event, so that whoever is told finds the slot in its place.
     if (delayMs !== undefined) this.#sleep(slot, this.#clock.now() + delayMs)
-    this.#events.onFailed(error, slot, delayMs === undefined)
+    this.#events.onFailed(error, slot, delayMs)
   }
 
   #nextDelay(slot: Slot): number | undefined {

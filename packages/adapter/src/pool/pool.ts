@@ -4,6 +4,7 @@
  * are, supply.ts; who shares, sharing.ts; and what all decide by, the ledger.
  */
 import { Aborts } from './aborts.js'
+import { type Census, longestHeld, takeCensus } from './census.js'
 import { Circulation } from './circulation.js'
 import type { Clock } from './clock.js'
 import { Deadlines } from './deadlines.js'
@@ -17,18 +18,19 @@ import {
 import { Lease, type TakeBack } from './lease.js'
 import { type Entry, Ledger } from './ledger.js'
 import { timeoutMessage, tooManyMessage } from './messages.js'
+import type { PoolObserver } from './observer.js'
 import { Sharing } from './sharing.js'
 import { Counters, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
 import { tell } from './tell.js'
-import type { AcquireOptions, CloseOptions, Connector, Loan, PoolSettings } from './types.js'
+import type { AcquireOptions, CloseOptions, CloseReason, Connector, Loan, PoolSettings } from './types.js'
 import { Waiter } from './waiter.js'
 
 const DEFAULT_WAIT_MS = 30_000
 const DEFAULT_CLOSE_MS = 5_000
 const DONE = Promise.resolve()
 
-export interface PoolHooks {
+export interface PoolHooks<C = unknown> {
   /** Counters to go on with, instead of new ones. */
   readonly counters?: Counters
   /** Told of every connection that is lost, or destroyed by its borrower for a reason. */
@@ -37,6 +39,7 @@ export interface PoolHooks {
   readonly onGaveUp?: () => unknown
   /** Told of every request, in the stack of its call, to follow the loan that comes of it. */
   readonly onRequest?: (() => Loan) | undefined
+  readonly observer?: PoolObserver<C> | undefined
 }
 
 export class Pool<C> {
@@ -51,7 +54,9 @@ export class Pool<C> {
   readonly #sharing: Sharing<C, Waiter<Lease<C>>> | undefined
   readonly #deadlines: Deadlines
   readonly #aborts = new Aborts()
-  readonly #hooks: Omit<PoolHooks, 'counters'>
+  readonly #hooks: Omit<PoolHooks<C>, 'counters'>
+  readonly #observer: PoolObserver<C> | undefined
+  #requestsQueued = 0
   #state: 'new' | 'open' | 'closed' = 'new'
   #closed: Promise<void> | undefined
   /** Told after every change that they may be waiting for: see `#until`. */
@@ -61,13 +66,14 @@ export class Pool<C> {
     connector: Connector<C>,
     settings: PoolSettings,
     clock: Clock,
-    { counters = new Counters(), ...hooks }: PoolHooks = {},
+    { counters = new Counters(), ...hooks }: PoolHooks<NoInfer<C>> = {},
   ) {
     this.settings = settings
     this.#connector = connector
     this.#clock = clock
     this.#counters = counters
     this.#hooks = hooks
+    this.#observer = hooks.observer
     this.#ledger = new Ledger(settings)
     this.#sharing = settings.pipelining > 1 ? this.#makeSharing(settings.pipelining) : undefined
     this.#deadlines = new Deadlines(clock, { keepAlive: true })
@@ -79,12 +85,12 @@ export class Pool<C> {
       onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
       onUnfit: () => this.#serve(),
       onSurplus: () => this.#sharing?.serve(),
-      onClosed: () => this.#onClosed(),
-      onLost: (error, wasIdle) => tell(() => this.#hooks.onLost?.(error, wasIdle)),
+      onClosed: (entry, reason, ageMs) => this.#onClosed(entry, reason, ageMs),
+      onLost: (entry, error, wasIdle) => this.#onLost(entry, error, wasIdle),
     })
     this.#supply = new Supply(connector, this.#ledger, clock, settings, counters, {
-      onOpened: (connection) => this.#onOpened(connection),
-      onFailed: (error, isFinal) => this.#onOpenFailed(error, isFinal),
+      onOpened: (connection, connectMs) => this.#onOpened(connection, connectMs),
+      onFailed: (error, isFinal, retryInMs) => this.#onOpenFailed(error, isFinal, retryInMs),
       onGaveUp: () => tell(() => this.#hooks.onGaveUp?.()),
       onGrowing: () => this.#sharing?.serve(),
     })
@@ -186,8 +192,13 @@ export class Pool<C> {
     this.#notify()
   }
 
-  getStats(): PoolStats {
-    return this.#counters.snapshot(this.settings.name, this.#ledger.sizes.minSize, this.#ledger.counts())
+  getStats(counters = this.#counters): PoolStats {
+    return counters.snapshot(this.settings.name, this.#ledger.sizes, this.#ledger.counts())
+  }
+
+  /** Who holds which connection, and who waits. */
+  census(): Census<C> {
+    return takeCensus(this.#ledger.entries(), this.#ledger.waiters(), this.#clock.now())
   }
 
   /**
@@ -228,12 +239,14 @@ export class Pool<C> {
     return this.#ledger.waiting > 0 ? undefined : this.#circulation.takeReady(isShared)
   }
 
-  #lend(entry: Entry<C>, loan: Loan | undefined): Lease<C> {
+  #lend(entry: Entry<C>, loan: Loan | undefined, request?: number, waitedMs = 0): Lease<C> {
+    this.#counters.waitTimes.record(waitedMs)
     const now = this.#clock.now()
     if (entry.sharers <= 1) entry.leasedAt = entry.headSince = now
     this.#connector.hold(entry.connection, entry.sharers > 0)
-    const lease = new Lease(entry, this.#takeBack, loan)
+    const lease = new Lease(entry, this.#takeBack, now, loan)
     loan?.onLent(lease)
+    this.#observer?.onLent(entry.connection, request, waitedMs)
     return lease
   }
 
@@ -245,8 +258,9 @@ export class Pool<C> {
   ): Promise<Lease<C>> {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.now()
-      const waiter = new Waiter<Lease<C>>(enqueuedAt, isShared, loan, resolve, reject)
+      const waiter = new Waiter<Lease<C>>(++this.#requestsQueued, enqueuedAt, isShared, loan, resolve, reject)
       this.#ledger.enqueue(waiter)
+      this.#observer?.onWaiting(waiter.request, this.#ledger.waiting)
       this.#counters.requestsQueued++
       waiter.watch(
         this.#deadlines.add(enqueuedAt + timeoutMs, () =>
@@ -267,8 +281,9 @@ export class Pool<C> {
   }
 
   #grant(waiter: Waiter<Lease<C>>, entry: Entry<C>): void {
-    this.#counters.waited(this.#clock.now() - waiter.enqueuedAt)
-    waiter.grant(this.#lend(entry, waiter.loan))
+    const waitedMs = this.#clock.now() - waiter.enqueuedAt
+    this.#counters.waited(waitedMs)
+    waiter.grant(this.#lend(entry, waiter.loan, waiter.request, waitedMs))
   }
 
   /** A waiter leaves the queue without a connection, for a reason of its own. */
@@ -289,13 +304,16 @@ export class Pool<C> {
   }
 
   #fail(waiter: Waiter<Lease<C>>, reason: unknown): void {
-    this.#counters.requestsErrors++
-    this.#counters.waited(this.#clock.now() - waiter.enqueuedAt)
+    const waitedMs = this.#clock.now() - waiter.enqueuedAt
+    this.#counters.failed(reason)
+    this.#counters.waited(waitedMs)
+    this.#observer?.onFailed(reason, waiter.request, waitedMs)
     waiter.reject(reason)
   }
 
   #turnAway(reason: unknown): Promise<never> {
-    this.#counters.requestsErrors++
+    this.#counters.failed(reason)
+    this.#observer?.onFailed(reason, undefined, 0)
     // An AbortSignal's reason may be anything; it is the caller's own.
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
     return Promise.reject(reason)
@@ -303,10 +321,13 @@ export class Pool<C> {
 
   // Bound once, so that a lease costs no closure.
   readonly #takeBack: TakeBack<C> = (lease, entry, how, reason) => {
+    const heldMs = this.#clock.now() - lease.lentAt
+    this.#counters.useTimes.record(heldMs)
+    this.#observer?.onReturned(entry.connection, how, heldMs, reason)
     lease.loan?.onReturned()
     if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
     if (entry.sharers > 0) return this.#leave(entry, how)
-    this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+    this.#counters.usageMs += heldMs
     return this.#circulation.takeBack(entry, how)
   }
 
@@ -325,14 +346,22 @@ export class Pool<C> {
 
   // --- What happens to connections ---
 
-  #onOpened(connection: C): void {
+  #onOpened(connection: C, connectMs: number): void {
+    this.#observer?.onOpened(connection, connectMs)
     this.#circulation.admit(connection)
     // It may have to be cleaned first, or be of no use.
     this.#sharing?.serve()
     this.#notify()
   }
 
-  #onClosed(): void {
+  #onLost({ connection }: Entry<C>, error: Error, wasIdle: boolean): void {
+    this.#observer?.onLost(connection, error, wasIdle)
+    tell(() => this.#hooks.onLost?.(error, wasIdle))
+  }
+
+  #onClosed({ connection }: Entry<C>, reason: CloseReason, ageMs: number): void {
+    this.#counters.closed(reason)
+    this.#observer?.onClosed(connection, reason, ageMs)
     // What was wanted while its place was taken may be opened now.
     if (this.isOpen) {
       this.#supply.fill()
@@ -342,7 +371,8 @@ export class Pool<C> {
     this.#notify()
   }
 
-  #onOpenFailed(error: unknown, isFinal: boolean): void {
+  #onOpenFailed(error: unknown, isFinal: boolean, retryInMs: number | undefined): void {
+    this.#observer?.onOpenFailed(error, retryInMs)
     const { isPermanent, message } = this.#connector.explain(error)
     const counts = this.#ledger.counts()
     const connectError = (): Error => new PoolConnectError(message, { cause: error, counts })
@@ -391,9 +421,15 @@ export class Pool<C> {
     const counts = this.#ledger.counts()
     const cause = this.#supply.lastError
     const failure = cause === undefined ? undefined : this.#connector.explain(cause).message
-    return new PoolTimeoutError(timeoutMessage(this.settings.name, timeoutMs, counts, failure), {
-      cause,
-      counts,
-    })
+    const { name } = this.settings
+    const message = timeoutMessage(name, timeoutMs, counts, failure, this.#longestHolding())
+    return new PoolTimeoutError(message, { cause, counts })
+  }
+
+  #longestHolding(): string | undefined {
+    const entry = longestHeld(this.#ledger.entries())
+    if (entry === undefined) return undefined
+    const heldS = ((this.#clock.now() - entry.leasedAt) / 1_000).toFixed(1)
+    return `for ${heldS} s, ${this.#connector.describe(entry.connection)}`
   }
 }

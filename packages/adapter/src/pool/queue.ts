@@ -58,6 +58,12 @@ export class Queue<W extends QueueItem> {
     return ahead
   }
 
+  /** In the common order. */
+  [Symbol.iterator](): Iterator<W> {
+    const items = [...this.#exclusive, ...this.#shared]
+    return items.sort((one, other) => one.ticket - other.ticket)[Symbol.iterator]()
+  }
+
   #listOf({ isShared }: W): List<W> {
     return isShared ? this.#shared : this.#exclusive
   }

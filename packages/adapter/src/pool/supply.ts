@@ -17,9 +17,12 @@ const LONGEST_PAUSE_MS = 5_000
 export interface SupplyEvents<C> {
   /** One more is going to be opened. */
   onGrowing(): void
-  onOpened(connection: C): void
-  /** An attempt failed; `isFinal`: it was made for those who wait, and will not be made again. */
-  onFailed(error: unknown, isFinal: boolean): void
+  onOpened(connection: C, connectMs: number): void
+  /**
+   * An attempt failed, and is made again after that pause, if at all; `isFinal`: it was made for those who wait, and
+   * will not be.
+   */
+  onFailed(error: unknown, isFinal: boolean, retryInMs: number | undefined): void
   onGaveUp(): void
 }
 
@@ -55,7 +58,7 @@ export class Supply<C> {
     this.#events = events
     this.#opener = new Opener(connector, clock, settings, {
       onOpened: (connection, connectMs, slot) => this.#onOpened(connection, connectMs, slot),
-      onFailed: (error, slot, isLast) => this.#onFailed(error, slot, isLast),
+      onFailed: (error, slot, retryInMs) => this.#onFailed(error, slot, retryInMs),
     })
   }
 
@@ -119,23 +122,23 @@ export class Supply<C> {
   }
 
   #onOpened(connection: C, connectMs: number, slot: Slot): void {
-    this.#counters.connectionsNum++
-    this.#counters.connectionsMs += connectMs
+    this.#counters.connected(connectMs)
     this.#lastError = undefined
     this.#drop(slot)
     // First it serves who waits; what is still wanted after that is opened next.
-    this.#events.onOpened(connection)
+    this.#events.onOpened(connection, connectMs)
     if (!slot.isGrowth) return
     this.grow()
     this.fill()
   }
 
-  #onFailed(error: unknown, slot: Slot, isLast: boolean): void {
+  #onFailed(error: unknown, slot: Slot, retryInMs: number | undefined): void {
+    const isLast = retryInMs === undefined
     this.#counters.connectionsNum++
     this.#counters.connectionsErrors++
     this.#lastError = error
     if (isLast) this.#drop(slot)
-    this.#events.onFailed(error, slot.triesOnce)
+    this.#events.onFailed(error, slot.triesOnce, retryInMs)
     if (!isLast) return
     if (!slot.triesOnce) this.#events.onGaveUp()
     this.growFor(this.#ledger.waiting, slot.triesOnce ? 0 : FIRST_PAUSE_MS)

@@ -41,6 +41,8 @@ export interface Connector<C> {
   mayBeJoined(connection: C): boolean
   /** Called when a connection falls idle: from now on it does not keep the process alive. */
   rest(connection: C): void
+  /** What whoever has the connection does with it, in words. */
+  describe(connection: C): string
   /** What a failure to open means, in words that name the server but no secret. */
   explain(error: unknown): ConnectFailure
 }
@@ -92,7 +94,10 @@ export interface PoolSettings {
 
 /** One loan, followed from outside: from the request for it to the return of the connection. */
 export interface Loan {
-  onLent(lease: object): void
+  /** Where it was asked for. */
+  readonly stack?: string | undefined
+  /** The lease is not to be kept: whether it has been forgotten is told by its being collected. */
+  onLent(lease: { readonly connection: unknown }): void
   onReturned(): void
 }
 

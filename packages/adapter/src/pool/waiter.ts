@@ -6,6 +6,8 @@ import type { Loan } from './types.js'
 
 export class Waiter<L> extends QueueItem {
   override readonly isShared: boolean
+  /** Tells it from the others of its pool. */
+  readonly request: number
   readonly enqueuedAt: number
   readonly loan: Loan | undefined
   readonly #resolve: (lease: L) => void
@@ -14,6 +16,7 @@ export class Waiter<L> extends QueueItem {
   #abort: AbortWatch | undefined
 
   constructor(
+    request: number,
     enqueuedAt: number,
     isShared: boolean,
     loan: Loan | undefined,
@@ -21,6 +24,7 @@ export class Waiter<L> extends QueueItem {
     reject: (reason: unknown) => void,
   ) {
     super()
+    this.request = request
     this.enqueuedAt = enqueuedAt
     this.isShared = isShared
     this.loan = loan

@@ -1,0 +1,100 @@
+/** `prisma-pg-real-pool/opentelemetry`: the pool's metrics, and its waits as spans. */
+import {
+  type BatchObservableCallback,
+  type Meter,
+  type MeterProvider,
+  metrics,
+  type Observable,
+  trace,
+  type TracerProvider,
+} from '@opentelemetry/api'
+import { onPoolEvent } from './events.js'
+import {
+  BUCKETS_S,
+  DURATIONS,
+  NUMBERS,
+  type NumberMetric,
+  type ObservedPool,
+  POOL_NAME,
+  STATE,
+} from './metrics.js'
+import { traceWaits } from './wait-spans.js'
+
+const SCOPE = 'prisma-pg-real-pool'
+
+/** Where to report to; each is the global one unless it is given. */
+export interface OpenTelemetryOptions {
+  readonly meterProvider?: MeterProvider | undefined
+  readonly tracerProvider?: TracerProvider | undefined
+}
+
+/**
+ * Reports a pool to OpenTelemetry: metrics, named as the semantic conventions name those of connection pools, and a
+ * span `real_pool.acquire` for each wait, inside the span of whoever waits. Pools are told apart by their names, so
+ * each should have one of its own. To be called after the SDK is set up.
+ *
+ * @returns What ends it.
+ *
+ * @example
+ * ```ts
+ * import { registerPool } from 'prisma-pg-real-pool/opentelemetry'
+ *
+ * const unregister = registerPool(adapter.pool)
+ * ```
+ */
+export function registerPool(pool: ObservedPool, options: OpenTelemetryOptions = {}): () => void {
+  const { meterProvider = metrics.getMeterProvider(), tracerProvider = trace.getTracerProvider() } = options
+  const { name } = pool.getTotals()
+  const meter = meterProvider.getMeter(SCOPE)
+  const ends = [
+    observeNumbers(meter, pool),
+    ...recordDurations(meter, name),
+    ...traceWaits(tracerProvider.getTracer(SCOPE), name),
+  ]
+  return () => ends.forEach((end) => end())
+}
+
+/** All of one moment, at the moment when they are collected. */
+function observeNumbers(meter: Meter, pool: ObservedPool): () => void {
+  const observables = new Map<NumberMetric, Observable>(
+    NUMBERS.map((metric) => {
+      const { name, unit, description, kind } = metric
+      const observable =
+        kind === 'counter'
+          ? meter.createObservableCounter(name, { unit, description })
+          : meter.createObservableUpDownCounter(name, { unit, description })
+      return [metric, observable]
+    }),
+  )
+  const observe: BatchObservableCallback = (result) => {
+    const stats = pool.getTotals()
+    const attributes = { [POOL_NAME]: stats.name }
+    for (const [metric, observable] of observables) {
+      const value = metric.read(stats)
+      if (typeof value === 'number') {
+        result.observe(observable, value, attributes)
+        continue
+      }
+      for (const [state, number] of Object.entries(value)) {
+        result.observe(observable, number, { ...attributes, [STATE]: state })
+      }
+    }
+  }
+  meter.addBatchObservableCallback(observe, [...observables.values()])
+  return () => meter.removeBatchObservableCallback(observe, [...observables.values()])
+}
+
+/** OpenTelemetry keeps its histograms itself, so it is told of each duration. */
+function recordDurations(meter: Meter, pool: string): (() => void)[] {
+  const attributes = { [POOL_NAME]: pool }
+  return DURATIONS.map(({ name, unit, description, event, durationOf }) => {
+    const histogram = meter.createHistogram(name, {
+      unit,
+      description,
+      advice: { explicitBucketBoundaries: [...BUCKETS_S] },
+    })
+    return onPoolEvent(event, (message) => {
+      if (message.pool === pool) histogram.record(durationOf(message as never) / 1_000, attributes)
+    })
+  })
+}

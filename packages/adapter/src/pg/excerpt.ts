@@ -1,0 +1,19 @@
+/** The text of a statement as messages and reports show it: on one line, not too long, and without its values. */
+
+const LONGEST = 200
+
+/** Far more than is shown: what is behind it need not be looked at. */
+const ENOUGH = 2_000
+
+/** Names in quotes, which stay; strings, bodies in dollar quotes and numbers, which may be anybody's (manual 4.1). */
+const VALUE =
+  /("(?:[^"]|"")*"?)|[eE]'(?:[^'\\]|''|\\.)*'?|'(?:[^']|'')*'?|\$([A-Za-z_]\w*)?\$[^]*?(?:\$\2\$|$)|(?<![$\w])\d+(?:\.\d+)?\b/g
+
+export function excerpt(text: string): string {
+  const line = text
+    .slice(0, ENOUGH)
+    .replace(VALUE, (_, name: string | undefined) => name ?? '?')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)} …` : line
+}

@@ -1,0 +1,29 @@
+import { expect, test } from '@jest/globals'
+import { excerpt } from '../../../packages/adapter/src/pg/excerpt.js'
+
+test.each([
+  ["SELECT 'secret'", 'SELECT ?'],
+  ["SELECT 'it''s', \"na'me\" FROM t", 'SELECT ?, "na\'me" FROM t'],
+  // A backslash means nothing in a plain string, and hides a quote in one with E.
+  ["SELECT 'a\\', 'secret'", 'SELECT ?, ?'],
+  ["SELECT E'a\\'b', e'secret'", 'SELECT ?, ?'],
+  ['SELECT $$secret$$, $tag$se$$cret$tag$', 'SELECT ?, ?'],
+  ["ALTER USER app PASSWORD 'half of a secr", 'ALTER USER app PASSWORD ?'],
+  ['DO $$ BEGIN half of', 'DO ?'],
+  ['SELECT 4111111111111111, 1.5 FROM t1 LIMIT 20', 'SELECT ?, ? FROM t1 LIMIT ?'],
+  ['UPDATE "User" SET "name" = $1 WHERE "id" = $2', 'UPDATE "User" SET "name" = $1 WHERE "id" = $2'],
+  ['  SELECT\n\t1 +\n  x  ', 'SELECT ? + x'],
+  ['', ''],
+])('%j reads %j', (text, expected) => {
+  expect(excerpt(text)).toBe(expected)
+})
+
+test('a long one is cut, however much of it there is', () => {
+  const text = excerpt(`SELECT ${'x, '.repeat(1_000_000)}`)
+  expect(text).toHaveLength(202)
+  expect(text.endsWith(' …')).toBe(true)
+})
+
+test('a value that is cut off at the end of what is looked at does not show', () => {
+  expect(excerpt(`SELECT '${'secret'.repeat(1_000)}'`)).toBe('SELECT ?')
+})

@@ -82,13 +82,6 @@ describe('README.md', () => {
     expect(named).toEqual(expect.arrayContaining(methods))
   })
 
-  test('names every statistic', () => {
-    const stats = Object.keys(new RealPool({ host: 'db.example' }).getStats())
-    // What the name is need not be said.
-    const named = codes(section(text, '## The pool'))
-    expect(named).toEqual(expect.arrayContaining(stats.filter((name) => name !== 'name')))
-  })
-
   test('names every code of an error', () => {
     const all = unionOf('pool/errors.ts', 'PoolErrorCode')
     expect(all).toContain('POOL_TIMEOUT')

@@ -37,6 +37,7 @@ describe('the command', () => {
       'empty async function',
       'pool on the fake connector: acquire, release',
       'RealPool on live connections: acquire, release',
+      'the same, with OpenTelemetry, Prometheus and a listener to every event',
     ])
     expectFigures(calls, ['medianNs', 'p25Ns', 'p75Ns', 'aboveEmptyNs'])
     expect(calls?.[0]?.['aboveEmptyNs']).toBe(0)

@@ -2,8 +2,13 @@
  * What it costs to borrow an idle connection and to give it back, beside a call of an async function that does
  * nothing: on the fake connector, so the pool's own share; and from RealPool, on live connections.
  */
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
+import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import { measure } from 'mitata'
-import { RealPool } from 'prisma-pg-real-pool'
+import { onPoolEvent, type PoolEvent, RealPool } from 'prisma-pg-real-pool'
+import { registerPool as registerWithOpenTelemetry } from 'prisma-pg-real-pool/opentelemetry'
+import { registerPool as registerWithPrometheus } from 'prisma-pg-real-pool/prometheus'
+import { Registry } from 'prom-client'
 import { systemClock } from '../../adapter/src/pool/clock.js'
 import type { Benchmark, Column, Row } from './benchmark.js'
 import { openFakePool } from './fake-pool.js'
@@ -23,6 +28,8 @@ const ALWAYS_IN_BATCHES = { warmup_threshold: Infinity, batch_threshold: Infinit
 interface Subject {
   readonly what: string
   readonly call: () => Promise<void>
+  /** Begins what must not be there while others are measured, and returns what ends it. */
+  readonly begin?: () => () => void
 }
 
 export const poolCost: Benchmark<'rounds' | 'round-ms'> = {
@@ -51,21 +58,22 @@ export const poolCost: Benchmark<'rounds' | 'round-ms'> = {
             await lease.release()
           },
         },
+        { what: 'RealPool on live connections: acquire, release', call: () => borrow(realPool) },
         {
-          what: 'RealPool on live connections: acquire, release',
-          call: async () => {
-            const lease = await realPool.acquire()
-            await lease.release()
-          },
+          what: 'the same, with OpenTelemetry, Prometheus and a listener to every event',
+          call: () => borrow(realPool),
+          begin: () => watch(realPool),
         },
       ]
       progress(`${WARM_UP + rounds} rounds of ${subjects.length} × ${roundMs} ms`)
-      const results = await interleave(subjects, { rounds, warmUp: WARM_UP }, async ({ call }) => {
+      const results = await interleave(subjects, { rounds, warmUp: WARM_UP }, async ({ call, begin }) => {
+        const end = begin?.()
         const { p50 } = await measure(call, {
           min_cpu_time: roundMs * 1e6,
           now: () => cpuNow() * 1e6,
           ...ALWAYS_IN_BATCHES,
         })
+        end?.()
         return p50
       })
       await Promise.all([pool.close(), realPool.close()])
@@ -77,6 +85,35 @@ export const poolCost: Benchmark<'rounds' | 'round-ms'> = {
       }
     }),
 }
+
+async function borrow(pool: RealPool): Promise<void> {
+  const lease = await pool.acquire()
+  await lease.release()
+}
+
+/** Everything that can be switched on; the SDK's, too, whose histograms are recorded and never exported. */
+function watch(pool: RealPool): () => void {
+  const meterProvider = new MeterProvider({
+    readers: [new PrometheusExporter({ preventServerStart: true })],
+  })
+  const ends = [
+    registerWithOpenTelemetry(pool, { meterProvider }),
+    registerWithPrometheus(pool, new Registry()),
+    ...EVENTS.map((event) => onPoolEvent(event, () => {})),
+  ]
+  return () => ends.forEach((end) => end())
+}
+
+const EVENTS: readonly PoolEvent[] = [
+  'open',
+  'close',
+  'lost',
+  'wait',
+  'acquire',
+  'release',
+  'timeout',
+  'rejected',
+]
 
 const COLUMNS: readonly Column[] = [
   { key: 'what', title: 'what' },

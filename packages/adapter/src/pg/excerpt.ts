@@ -9,7 +9,15 @@ const ENOUGH = 2_000
 const VALUE =
   /("(?:[^"]|"")*"?)|[eE]'(?:[^'\\]|''|\\.)*'?|'(?:[^']|'')*'?|\$([A-Za-z_]\w*)?\$[^]*?(?:\$\2\$|$)|(?<![$\w])\d+(?:\.\d+)?\b/g
 
+/** When thousands of requests time out in one moment, all of them name the same statement. */
+let latest = { text: '', excerpt: '' }
+
 export function excerpt(text: string): string {
+  if (text !== latest.text) latest = { text, excerpt: make(text) }
+  return latest.excerpt
+}
+
+function make(text: string): string {
   const line = text
     .slice(0, ENOUGH)
     .replace(VALUE, (_, name: string | undefined) => name ?? '?')

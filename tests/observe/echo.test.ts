@@ -153,5 +153,8 @@ describe('DEBUG=prisma:driver-adapter:real-pool', () => {
   test('of others prints nothing of ours', async () => {
     await debugged('prisma:client')
     expect(lines).toEqual([])
+    // Nor is anything kept: Prisma's function would, whether or not it prints.
+    const { debug } = await import('../../packages/adapter/src/adapter/debug.js')
+    expect(debug).toBeUndefined()
   })
 })

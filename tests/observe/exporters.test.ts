@@ -203,6 +203,14 @@ describe('several pools', () => {
     expect((await overHttp()).get(max('one'))).toBeUndefined()
   })
 
+  test('are not recorded unless they are registered', async () => {
+    const [one, two] = ['seen', 'unseen'].map((name) => world.open({ name }, {}, 'native').adapter.pool)
+    const { overHttp } = await exported(one!)
+    await two!.open()
+    await two!.use((client) => client.query('SELECT 1'))
+    expect([...(await overHttp()).keys()].filter((series) => series.includes('_time_'))).toEqual([])
+  })
+
   test('the names of Prisma 6 may be left out', async () => {
     const { adapter } = world.open({ name: 'plain' }, {}, 'native')
     const registry = new Registry()

@@ -142,6 +142,17 @@ test('a statement of the one before is not taken for one of whoever has the conn
   await lease.release()
 })
 
+test('nor where the connection goes from one straight to the next', async () => {
+  const { adapter } = await open({})
+  const lease = await adapter.pool.acquire()
+  await lease.client.query('SELECT 1 AS before')
+  const next = adapter.pool.acquire()
+  void lease.release()
+  const taken = await next
+  expect((await adapter.pool.report()).holders).toMatchObject([{ statement: undefined }])
+  await taken.release()
+})
+
 test('those held longest come first, and of many who wait the first ten are named', async () => {
   const { adapter } = await open({ minSize: 3, maxSize: 3 })
   const leases = [await adapter.pool.acquire(), await adapter.pool.acquire(), await adapter.pool.acquire()]
@@ -212,6 +223,27 @@ test('a server that does not answer is not waited for', async () => {
     await pool.close()
     proxy.close()
   }
+})
+
+describe('over a pg.Pool of the user', () => {
+  test('the server is asked by one more of its connections', async () => {
+    const { adapter } = world.open({ name: 'theirs', maxSize: 2 }, {}, 'pg-pool')
+    await adapter.pool.open()
+    const lease = await adapter.pool.acquire()
+    expect((await adapter.pool.report()).holders).toMatchObject([{ server: { state: 'idle' } }])
+    await lease.release()
+  })
+
+  test('that has none to spare, the rest is told, and nothing of it is kept', async () => {
+    const { adapter } = world.open({ name: 'theirs', maxSize: 1 }, {}, 'pg-pool')
+    await adapter.pool.open()
+    const lease = await adapter.pool.acquire()
+    const report = await adapter.pool.report()
+    expect(report.holders).toMatchObject([{ server: undefined }])
+    expect(report.serverError).toContain('no answer within 2000 ms')
+    await lease.release()
+    await adapter.pool.use((client) => client.query('SELECT 1'))
+  })
 })
 
 describe('the error of a request that timed out', () => {

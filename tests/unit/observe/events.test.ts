@@ -201,6 +201,19 @@ test('a listener that throws breaks nothing: it becomes a warning', async () => 
   }
 })
 
+test('nor does one that rejects', async () => {
+  const warned = new Promise<string>((resolve) => {
+    const emitWarning = process.emitWarning.bind(process)
+    process.emitWarning = ((message: string) => {
+      process.emitWarning = emitWarning
+      resolve(message)
+    })
+  })
+  ends.push(onPoolEvent('open', () => Promise.reject(new Error('later'))))
+  await openWatched({ minSize: 1 })
+  expect(await warned).toBe("a listener of 'open' failed: Error: later")
+})
+
 test('the channels are those of node:diagnostics_channel, by their documented names', async () => {
   const names: (string | symbol)[] = []
   const note = (_: unknown, name: string | symbol) => names.push(name)

@@ -18,7 +18,6 @@ export class TransactionPublisher {
 
   /** Once more when it begins anew, on another connection. */
   begun({ processId: pid }: { readonly processId: number }): void {
-    if (pid === this.#pid) return
     const isFirst = this.#pid === undefined
     this.#pid = pid
     if (isFirst) this.#begunAt = this.#clock.now()

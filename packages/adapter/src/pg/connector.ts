@@ -233,7 +233,6 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   rest(connection: PgConnection): void {
-    connection.lastStatement = undefined
     connection.keepProcessAlive(false)
   }
 

@@ -151,6 +151,8 @@ test('a pool that is not open rejects', async () => {
 })
 
 test('nothing is made where nobody listens, nor for the events that nobody listens to', async () => {
+  // Channels are the process's, and so shared with other files of tests: none must leave a listener behind.
+  expect(ALL.filter((event) => channels[event].hasSubscribers)).toEqual([])
   const pidOf = jest.fn(({ id }: FakeConnection) => id)
   const rig = await openWatched({ minSize: 1 }, pidOf)
   await useOnce(rig)
@@ -204,10 +206,10 @@ test('a listener that throws breaks nothing: it becomes a warning', async () => 
 test('nor does one that rejects', async () => {
   const warned = new Promise<string>((resolve) => {
     const emitWarning = process.emitWarning.bind(process)
-    process.emitWarning = ((message: string) => {
+    process.emitWarning = (message: string) => {
       process.emitWarning = emitWarning
       resolve(message)
-    })
+    }
   })
   ends.push(onPoolEvent('open', () => Promise.reject(new Error('later'))))
   await openWatched({ minSize: 1 })

@@ -4,7 +4,7 @@
  */
 import type { DurationHistogram } from '../pool/histogram.js'
 import type { PoolStats } from '../pool/stats.js'
-import type { PoolEvents } from './events.js'
+import { onPoolEvent, type PoolEvent, type PoolEvents } from './events.js'
 
 /** A pool that is exported: what is needed of a `RealPool`. */
 export interface ObservedPool {
@@ -29,9 +29,8 @@ export interface NumberMetric extends Described {
 
 export interface DurationMetric extends Described {
   readonly read: (stats: PoolStats) => DurationHistogram
-  /** The event that tells of each duration by itself, and where. */
-  readonly event: 'open' | 'acquire' | 'release'
-  readonly durationOf: (message: PoolEvents['open'] & PoolEvents['acquire'] & PoolEvents['release']) => number
+  /** Tells of each duration by itself, of every pool; returns what ends that. */
+  readonly onEach: (listener: (pool: string, ms: number) => void) => () => void
 }
 
 /** Upper bounds in seconds; the conventions advise these for the durations of database clients. */
@@ -116,29 +115,33 @@ export const NUMBERS: readonly NumberMetric[] = [
   counter('leaks', OPENED, 'Connections reported to be lent for too long.', 'leaksDetected'),
 ]
 
+function eachOf<E extends PoolEvent>(
+  event: E,
+  durationOf: (message: PoolEvents[E]) => number,
+): DurationMetric['onEach'] {
+  return (listener) => onPoolEvent(event, (message) => listener(message.pool, durationOf(message)))
+}
+
 export const DURATIONS: readonly DurationMetric[] = [
   {
     name: 'db.client.connection.create_time',
     unit: 's',
     description: 'How long it took to open a connection.',
     read: ({ connectTimes }) => connectTimes,
-    event: 'open',
-    durationOf: ({ connectMs }) => connectMs,
+    onEach: eachOf('open', ({ connectMs }) => connectMs),
   },
   {
     name: 'db.client.connection.wait_time',
     unit: 's',
     description: 'How long a request waited that got a connection; 0 when it was served at once.',
     read: ({ waitTimes }) => waitTimes,
-    event: 'acquire',
-    durationOf: ({ waitedMs }) => waitedMs,
+    onEach: eachOf('acquire', ({ waitedMs }) => waitedMs),
   },
   {
     name: 'db.client.connection.use_time',
     unit: 's',
     description: 'How long a connection was lent.',
     read: ({ useTimes }) => useTimes,
-    event: 'release',
-    durationOf: ({ heldMs }) => heldMs,
+    onEach: eachOf('release', ({ heldMs }) => heldMs),
   },
 ]

@@ -8,7 +8,6 @@ import {
   trace,
   type TracerProvider,
 } from '@opentelemetry/api'
-import { onPoolEvent } from './events.js'
 import {
   BUCKETS_S,
   DURATIONS,
@@ -87,14 +86,14 @@ function observeNumbers(meter: Meter, pool: ObservedPool): () => void {
 /** OpenTelemetry keeps its histograms itself, so it is told of each duration. */
 function recordDurations(meter: Meter, pool: string): (() => void)[] {
   const attributes = { [POOL_NAME]: pool }
-  return DURATIONS.map(({ name, unit, description, event, durationOf }) => {
+  return DURATIONS.map(({ name, unit, description, onEach }) => {
     const histogram = meter.createHistogram(name, {
       unit,
       description,
       advice: { explicitBucketBoundaries: [...BUCKETS_S] },
     })
-    return onPoolEvent(event, (message) => {
-      if (message.pool === pool) histogram.record(durationOf(message as never) / 1_000, attributes)
+    return onEach((of, ms) => {
+      if (of === pool) histogram.record(ms / 1_000, attributes)
     })
   })
 }

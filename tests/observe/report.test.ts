@@ -166,11 +166,13 @@ test('those held longest come first, and of many who wait the first ten are name
   for (const request of waiting) void (await request).release()
 })
 
-test('a pool at rest has nothing to tell but its numbers', async () => {
+test('a pool at rest has nothing to tell but its numbers, and asks nobody', async () => {
   const { adapter } = await open({})
+  const opened = await world.database.sessionsOpened()
   expect(String(await adapter.pool.report())).toBe(
     "pool 'orders': 0 of at most 1 in use, 1 idle, 0 being opened; 0 waiting",
   )
+  expect(await world.database.sessionsOpened()).toBe(opened)
 })
 
 test('behind a pooler the server is not asked, since its processes are not ours', async () => {
@@ -180,7 +182,9 @@ test('behind a pooler the server is not asked, since its processes are not ours'
     'native',
   )
   await adapter.pool.open({ wait: true })
+  const lease = await adapter.pool.acquire()
   const report = await adapter.pool.report()
+  await lease.release()
   expect(report.serverError).toContain('behind a pooler')
   expect(String(report)).toContain('\nwhat the server says is not known: behind a pooler')
 })

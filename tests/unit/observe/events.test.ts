@@ -6,7 +6,7 @@ import { Publisher } from '../../../packages/adapter/src/observe/publisher.js'
 import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import type { FakeConnection } from '../../support/fake-connector.js'
 import { settle } from '../../support/manual-clock.js'
-import { codeOf, openPool, SECOND, track, useOnce } from '../pool/support.js'
+import { codeOf, expectNothingLeft, openPool, SECOND, track, useOnce } from '../pool/support.js'
 
 const ALL = Object.keys(channels) as PoolEvent[]
 
@@ -203,7 +203,28 @@ test('a listener that throws breaks nothing: it becomes a warning', async () => 
   }
 })
 
-test('nor does one that rejects', async () => {
+test('a listener may use the pool itself, at any moment of its work', async () => {
+  const rig = await openWatched({ minSize: 1, maxSize: 2, timeout: 50, maxWaiting: 50 })
+  let calls = 0
+  const use = () => {
+    if (++calls < 200) void useOnce(rig).catch(() => {})
+  }
+  for (const event of ['open', 'close', 'wait', 'acquire', 'release', 'timeout', 'lost'] as const) {
+    ends.push(onPoolEvent(event, use))
+  }
+  const lease = await rig.pool.acquire()
+  rig.connector.lose(rig.connector.alive[0]!)
+  await rig.clock.advance(60)
+  await lease.release()
+  await rig.clock.advance(SECOND)
+  expect(calls).toBeGreaterThan(200)
+  const { requestsNum, requestsErrors, waitTimes, useTimes } = rig.pool.getStats()
+  expect(waitTimes.count).toBe(requestsNum - requestsErrors)
+  expect(useTimes.count).toBe(waitTimes.count)
+  await expectNothingLeft(rig)
+})
+
+test('a listener that rejects breaks nothing either', async () => {
   const warned = new Promise<string>((resolve) => {
     const emitWarning = process.emitWarning.bind(process)
     process.emitWarning = (message: string) => {

@@ -211,6 +211,7 @@ class PoolLender implements Lender {
 
   async #ask(pids: readonly number[]): Promise<ServerAnswer> {
     if (this.#sharesSessions) return { error: 'behind a pooler, it knows other connections than ours' }
+    if (pids.length === 0) return { processes: [] }
     try {
       return { processes: await askServer(this.#connector, pids, this.#clock) }
     } catch (error) {

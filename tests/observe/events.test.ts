@@ -1,15 +1,15 @@
 // What a pool publishes, held against what the server says.
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { errorOf, SUBJECT } from '../integration/support.js'
-import { createWorld, gate, pidOf, type World } from '../prisma/support.js'
+import { gate, pidOf, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
-import { noteEvents, type Notes } from './support.js'
+import { createPoolWorld, noteEvents, type Notes } from './support.js'
 
 let world: World
 let notes: Notes | undefined
 
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createPoolWorld()
 })
 
 afterEach(async () => {

@@ -14,14 +14,15 @@ import { registerPool as registerWithOpenTelemetry } from 'prisma-pg-real-pool/o
 import { registerPool as registerWithPrometheus } from 'prisma-pg-real-pool/prometheus'
 import { DURATIONS, NUMBERS } from '../../packages/adapter/src/observe/metrics.js'
 import { errorOf, SUBJECT } from '../integration/support.js'
-import { createWorld, gate, hold, type World } from '../prisma/support.js'
+import { gate, hold, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
+import { createPoolWorld } from './support.js'
 
 let world: World
 const ends: (() => unknown)[] = []
 
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createPoolWorld()
 })
 
 afterEach(async () => {

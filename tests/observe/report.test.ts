@@ -3,14 +3,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import pg from 'pg'
 import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
 import { errorOf, SUBJECT } from '../integration/support.js'
-import { createWorld, gate, type Opened, pidOf, type World } from '../prisma/support.js'
+import { gate, type Opened, pidOf, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
+import { createPoolWorld } from './support.js'
 import { Proxy } from '../support/proxy.js'
 
 let world: World
 
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createPoolWorld()
 })
 
 afterEach(async () => {

@@ -1,5 +1,6 @@
-// What pools of this process publish, noted until the test is over.
-import { onPoolEvent, type PoolEvent, type PoolEvents } from 'prisma-pg-real-pool'
+// What pools of this process publish, noted until the test is over; and pools that a test opens by itself.
+import { onPoolEvent, type PoolEvent, type PoolEvents, type RealPoolAdapter } from 'prisma-pg-real-pool'
+import { createWorld, type World } from '../prisma/support.js'
 
 export interface Notes {
   readonly messages: { [E in PoolEvent]: [E, PoolEvents[E]] }[PoolEvent][]
@@ -20,5 +21,23 @@ export function noteEvents(pool: string, events: readonly PoolEvent[]): Notes {
     messages,
     of: (event) => messages.flatMap(([name, message]) => (name === event ? [message as never] : [])),
     stop: () => ends.forEach((end) => end()),
+  }
+}
+
+/** A world whose `disconnect` also closes the pools that were opened, or used, without a client of Prisma. */
+export async function createPoolWorld(): Promise<World> {
+  const world = await createWorld()
+  const adapters: RealPoolAdapter[] = []
+  return {
+    ...world,
+    open(...options) {
+      const opened = world.open(...options)
+      adapters.push(opened.adapter)
+      return opened
+    },
+    async disconnect() {
+      await world.disconnect()
+      await Promise.all(adapters.splice(0).map(({ pool }) => pool.close()))
+    },
   }
 }

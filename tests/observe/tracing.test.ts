@@ -11,8 +11,9 @@ import {
 import { PrismaInstrumentation } from '@prisma/instrumentation'
 import { registerPool } from 'prisma-pg-real-pool/opentelemetry'
 import { errorOf } from '../integration/support.js'
-import { createWorld, gate, hold, type World } from '../prisma/support.js'
+import { gate, hold, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
+import { createPoolWorld } from './support.js'
 
 const spans = new InMemorySpanExporter()
 const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
@@ -27,7 +28,7 @@ beforeAll(async () => {
   trace.setGlobalTracerProvider(tracerProvider)
   instrumentation.setTracerProvider(tracerProvider)
   instrumentation.enable()
-  world = await createWorld()
+  world = await createPoolWorld()
 })
 
 afterEach(async () => {

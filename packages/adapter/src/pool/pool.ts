@@ -7,6 +7,7 @@ import { Aborts } from './aborts.js'
 import { type Census, longestHeld, takeCensus } from './census.js'
 import { Circulation } from './circulation.js'
 import type { Clock } from './clock.js'
+import { Conditions } from './conditions.js'
 import { Deadlines } from './deadlines.js'
 import {
   PoolClosedError,
@@ -59,8 +60,7 @@ export class Pool<C> {
   #requestsQueued = 0
   #state: 'new' | 'open' | 'closed' = 'new'
   #closed: Promise<void> | undefined
-  /** Told after every change that they may be waiting for: see `#until`. */
-  readonly #observers = new Set<() => void>()
+  readonly #conditions: Conditions
 
   constructor(
     connector: Connector<C>,
@@ -77,6 +77,7 @@ export class Pool<C> {
     this.#ledger = new Ledger(settings)
     this.#sharing = settings.pipelining > 1 ? this.#makeSharing(settings.pipelining) : undefined
     this.#deadlines = new Deadlines(clock, { keepAlive: true })
+    this.#conditions = new Conditions(clock)
     this.#circulation = new Circulation(connector, this.#ledger, clock, settings, counters, {
       onGranted: (waiter, entry) => {
         this.#grant(waiter, entry)
@@ -118,7 +119,7 @@ export class Pool<C> {
     this.#state = 'open'
     this.#circulation.start()
     this.#supply.fill()
-    this.#notify()
+    this.#conditions.notify()
   }
 
   /**
@@ -134,7 +135,7 @@ export class Pool<C> {
     // A pool that has given up begins again.
     this.#supply.fill()
     this.#supply.kick()
-    const isFilled = await this.#until(
+    const isFilled = await this.#conditions.until(
       () => this.#ledger.alive >= this.#ledger.sizes.minSize || !this.isOpen,
       timeoutMs,
     )
@@ -189,7 +190,7 @@ export class Pool<C> {
     this.#supply.fill()
     this.#supply.grow()
     this.#sharing?.serve()
-    this.#notify()
+    this.#conditions.notify()
   }
 
   getStats(counters = this.#counters): PoolStats {
@@ -224,8 +225,8 @@ export class Pool<C> {
     this.#turnAwayAll(() => new PoolClosedError(`the pool '${this.settings.name}' is closed`))
     this.#supply.stop()
     this.#circulation.stop()
-    this.#notify()
-    const isEmpty = await this.#until(
+    this.#conditions.notify()
+    const isEmpty = await this.#conditions.until(
       () => this.isOpen || this.#ledger.alive + this.#ledger.closing === 0,
       timeout,
     )
@@ -351,7 +352,7 @@ export class Pool<C> {
     this.#circulation.admit(connection)
     // It may have to be cleaned first, or be of no use.
     this.#sharing?.serve()
-    this.#notify()
+    this.#conditions.notify()
   }
 
   #onLost({ connection }: Entry<C>, error: Error, wasIdle: boolean): void {
@@ -368,7 +369,7 @@ export class Pool<C> {
       this.#supply.grow()
       this.#sharing?.serve()
     }
-    this.#notify()
+    this.#conditions.notify()
   }
 
   #onOpenFailed(error: unknown, isFinal: boolean, retryInMs: number | undefined): void {
@@ -389,28 +390,7 @@ export class Pool<C> {
     this.#sharing?.serve()
   }
 
-  // --- Waiting for a state, and errors ---
-
-  /** Resolves to true when the condition holds, to false when the time is up. */
-  #until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
-    if (condition()) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const settle = (isMet: boolean): void => {
-        this.#observers.delete(observe)
-        timer.cancel()
-        resolve(isMet)
-      }
-      const observe = (): void => {
-        if (condition()) settle(true)
-      }
-      const timer = this.#clock.setTimer(timeoutMs, () => settle(false), { keepAlive: true })
-      this.#observers.add(observe)
-    })
-  }
-
-  #notify(): void {
-    for (const observe of this.#observers) observe()
-  }
+  // --- Errors ---
 
   #notOpenError(): PoolClosedError {
     const state = this.#state === 'new' ? 'is not open yet: call open() first' : 'is already closed'

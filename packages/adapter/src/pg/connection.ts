@@ -3,7 +3,6 @@
  * server is ready again, and a verdict on its state whenever someone asks.
  */
 import type { Client, ClientConfig } from 'pg'
-import type { ConnectionHook } from '../options.js'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
 import {
@@ -21,7 +20,7 @@ import {
   textOf,
   transactionStatus,
 } from './client-state.js'
-import { messageOf } from './connect-failure.js'
+import { isDoneWithin } from './deadline.js'
 import type { PreparedStatements } from './prepared-statements.js'
 import { type Overrun, Pipeline } from './pipeline.js'
 import { type Columns, Script, Statement, type StatementConfig, type StatementResult } from './statement.js'
@@ -270,7 +269,7 @@ export class PgConnection {
   /** Waits for the end of a cancel, which else may hit the next statement; the connection ends where it may still come. */
   async #outlive(cancelled: Promise<boolean>): Promise<void> {
     const over = cancelled.then((isOver) => (isOver ? undefined : Promise.reject(new Error('not answered'))))
-    if (!(await this.#within(SETTLE_MS, over))) this.destroy()
+    if (!(await isDoneWithin(SETTLE_MS, over, this.#clock))) this.destroy()
   }
 
   /** Ends a statement that takes too long: cancels it, and closes the connection if that does not help in time. */
@@ -304,7 +303,7 @@ export class PgConnection {
   async endWork(): Promise<void> {
     if (isBusy(this.client) && !(await this.becomesReady())) throw new Error('the connection is still busy')
     if (!this.isInTransaction) return
-    if (!(await this.#within(SETTLE_MS, this.script('ROLLBACK')))) {
+    if (!(await isDoneWithin(SETTLE_MS, this.script('ROLLBACK'), this.#clock))) {
       throw new Error('the transaction left open could not be rolled back')
     }
   }
@@ -337,7 +336,7 @@ export class PgConnection {
   async discardSession(): Promise<void> {
     this.client.removeAllListeners('notification')
     this.client.removeAllListeners('notice')
-    if (!(await this.#within(SETTLE_MS, this.script('DISCARD ALL')))) {
+    if (!(await isDoneWithin(SETTLE_MS, this.script('DISCARD ALL'), this.#clock))) {
       throw new Error('what was left in the session could not be discarded')
     }
     forgetStatements(this.client)
@@ -347,37 +346,14 @@ export class PgConnection {
   /** Asks the server for nothing, to hear whether it is there; rejects when it is not, in time. */
   async ping(limitMs: number): Promise<void> {
     // An empty query is answered without a transaction (PostgreSQL manual 54.2.2, EmptyQueryResponse).
-    if (!(await this.#within(limitMs, this.client.query(''))))
+    if (!(await isDoneWithin(limitMs, this.client.query(''), this.#clock)))
       throw new Error('the connection does not answer')
-  }
-
-  /** Runs a hook of the user's that must leave the connection as clean as it found it. */
-  async runHook(name: string, hook: ConnectionHook, limitMs: number): Promise<void> {
-    let failure: Error | undefined
-    const done = Promise.resolve()
-      .then(() => hook(this.client))
-      .catch((error: unknown) => {
-        failure = new Error(`the ${name} hook failed: ${messageOf(error)}`, { cause: error })
-        throw failure
-      })
-    if (!(await this.#within(limitMs, done))) throw failure ?? new Error(`the ${name} hook took too long`)
-    if (isBusy(this.client)) await this.becomesReady()
-    // What a hook leaves in the session is meant to be there.
-    this.markClean()
-    if (this.condition !== 'clean') {
-      throw new Error(`the ${name} hook left the connection ${this.#describe()}: it must end what it begins`)
-    }
-  }
-
-  #describe(): string {
-    if (this.condition === 'broken') return 'broken'
-    return isBusy(this.client) ? 'busy' : 'in a transaction'
   }
 
   /** Says goodbye to the server, and closes the socket by force when that takes too long. */
   async close(): Promise<void> {
     this.#isClosing = true
-    if (!(await this.#within(CLOSE_MS, this.client.end()))) this.destroy()
+    if (!(await isDoneWithin(CLOSE_MS, this.client.end(), this.#clock))) this.destroy()
   }
 
   keepProcessAlive(isInUse: boolean): void {
@@ -408,23 +384,8 @@ export class PgConnection {
         resolve()
       }),
     )
-    await this.#within(SETTLE_MS, Promise.race([drained, this.#ended]))
+    await isDoneWithin(SETTLE_MS, Promise.race([drained, this.#ended]), this.#clock)
     return isDrained && isUsable(this.client)
-  }
-
-  /** Whether the work is done within the time; a failure of the work counts as not done. */
-  #within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(limitMs, () => resolve(false), { keepAlive: true })
-      const settle = (isDone: boolean): void => {
-        timer.cancel()
-        resolve(isDone)
-      }
-      work.then(
-        () => settle(true),
-        () => settle(false),
-      )
-    })
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import pg, { type Client, type ClientConfig } from 'pg'
 import { describeActivity } from '../observe/report.js'
+import type { ConnectionHook } from '../options.js'
 import type { ConnectionHooks } from '../resolved-options.js'
 import type { Clock } from '../pool/clock.js'
 import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
@@ -12,13 +13,14 @@ import { socketOf } from './client-state.js'
 import { CredentialsError, explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig, SessionConfig } from './connection-config.js'
 import { PgConnection } from './connection.js'
-import { readRowsOf } from './row-reader.js'
-import { Statement } from './statement.js'
 import { credentialsFor } from './credentials.js'
 import { type Deadline, within } from './deadline.js'
 import { excerpt } from './excerpt.js'
 import { acceptPlain, requireChannelBinding, tellingOf, watchEncryption } from './encryption.js'
+import { runHook } from './hooks.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
+import { readRowsOf } from './row-reader.js'
+import { Statement } from './statement.js'
 import type { Encryption, TlsPlan } from './tls-config.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
@@ -175,7 +177,7 @@ export class PgConnector implements Connector<PgConnection> {
     }
     if (connection.isChanged) await this.discardSession(connection)
     const { reset } = this.#options
-    if (reset !== undefined) await connection.runHook('reset', reset, this.#hookLimitMs)
+    if (reset !== undefined) await this.#runHook(connection, 'reset', reset)
     if (connection.condition !== 'clean') throw new Error('the connection did not come clean')
   }
 
@@ -186,7 +188,7 @@ export class PgConnector implements Connector<PgConnection> {
 
   async #configure(connection: PgConnection): Promise<void> {
     const { configure } = this.#options
-    if (configure !== undefined) await connection.runHook('configure', configure, this.#hookLimitMs)
+    if (configure !== undefined) await this.#runHook(connection, 'configure', configure)
     else if (!connection.isChanged) connection.markClean()
   }
 
@@ -215,7 +217,7 @@ export class PgConnector implements Connector<PgConnection> {
     const { check } = this.#options
     return check === undefined
       ? connection.ping(this.#hookLimitMs)
-      : connection.runHook('check', check, this.#hookLimitMs)
+      : this.#runHook(connection, 'check', check)
   }
 
   onLost(connection: PgConnection, listener: (error: Error) => void): void {
@@ -242,6 +244,10 @@ export class PgConnector implements Connector<PgConnection> {
 
   explain(error: unknown): ConnectFailure {
     return explainConnectFailure(this.#target, error)
+  }
+
+  #runHook(connection: PgConnection, name: string, run: ConnectionHook): Promise<void> {
+    return runHook(connection, { name, run, limitMs: this.#hookLimitMs }, this.#clock)
   }
 
   get #hookLimitMs(): number {

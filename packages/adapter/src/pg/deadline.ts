@@ -1,4 +1,4 @@
-/** Bounds work that makes a connection: by a time, and by the pool that is closed meanwhile. */
+/** Bounds work on a connection by a time, and work that makes one by the pool that is closed meanwhile, too. */
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../pool/clock.js'
 
@@ -38,5 +38,20 @@ export function within<T>(
       : undefined
     signal.addEventListener('abort', onAbort, { once: true })
     work(deadline).then(resolve, reject).finally(end)
+  })
+}
+
+/** Whether the work is done within the time; a failure of the work counts as not done. */
+export function isDoneWithin(limitMs: number, work: Promise<unknown>, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(limitMs, () => resolve(false), { keepAlive: true })
+    const settle = (isDone: boolean): void => {
+      timer.cancel()
+      resolve(isDone)
+    }
+    work.then(
+      () => settle(true),
+      () => settle(false),
+    )
   })
 }

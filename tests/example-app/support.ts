@@ -5,6 +5,7 @@ import {
   Ledger,
   migrate,
   probeDatabase,
+  probePool,
 } from '../../packages/example-app/src/index.js'
 import type { Screening } from '../../packages/example-app/src/payment.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
@@ -45,9 +46,15 @@ export async function startService({
     pool: { minSize: 1, maxSize },
   })
   await migrate(adapter)
+  await prisma.$connect()
   let retries = 0
   const ledger = new Ledger(prisma, { onRetry: () => retries++ })
-  const server = createServer({ ledger, screen, probe: () => probeDatabase(database.url) })
+  const server = createServer({
+    ledger,
+    screen,
+    probe: () => probeDatabase(database.url),
+    ready: () => probePool(adapter.pool, '50ms'),
+  })
 
   async function post(url: string, payload: object) {
     const response = await server.inject({ method: 'POST', url, payload })

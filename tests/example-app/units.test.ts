@@ -105,12 +105,13 @@ describe('the report', () => {
 
 describe('the command line', () => {
   it('has defaults, and takes what it is given', () => {
-    const defaults = { help: false, once: false, seconds: 20, callers: 200, pool: 5, port: 0 }
+    const defaults = { help: false, once: false, seconds: 20, callers: 50, pool: 50, port: 0 }
+    const onceDefaults = { ...defaults, once: true, callers: 200, pool: 5 }
     expect(parseOptions([], {})).toEqual(defaults)
-    expect(parseOptions([], { CI: 'true', PORT: '8080' })).toEqual({ ...defaults, once: true, port: 8080 })
+    expect(parseOptions(['--callers', '7', '--pool', '8'], {})).toEqual({ ...defaults, callers: 7, pool: 8 })
+    expect(parseOptions([], { CI: 'true', PORT: '8080' })).toEqual({ ...onceDefaults, port: 8080 })
     expect(parseOptions(['--once', '--seconds', '3', '--pool=2', '--port', '1'], { PORT: '8080' })).toEqual({
-      ...defaults,
-      once: true,
+      ...onceDefaults,
       seconds: 3,
       pool: 2,
       port: 1,

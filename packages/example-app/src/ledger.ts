@@ -75,10 +75,23 @@ export class Ledger {
     return account ?? refuse('account_not_found', noAccount(id))
   }
 
-  async transfer(order: TransferOrder): Promise<TransferOutcome> {
+  /**
+   * `beforehand`, if given, is awaited inside the transaction, with the payer's account, before anything is
+   * written; it rejects to prevent the transfer, and runs again when the transaction does.
+   */
+  async transfer(
+    order: TransferOrder,
+    beforehand?: (payer: Account) => Promise<void>,
+  ): Promise<TransferOutcome> {
     if (order.from === order.to) refuse('same_account', 'The two accounts of a transfer must differ.')
     try {
-      const transfer = await this.#transact((tx) => book(tx, order))
+      const transfer = await this.#transact(async (tx) => {
+        if (beforehand) {
+          const payer = await tx.account.findUnique({ where: { id: order.from } })
+          await beforehand(payer ?? refuse('account_not_found', noAccount(order.from)))
+        }
+        return book(tx, order)
+      })
       return { transfer, created: true }
     } catch (error) {
       if (codeOf(error) !== 'P2002') throw error

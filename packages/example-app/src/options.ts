@@ -4,14 +4,15 @@
 import { parseArgs } from 'node:util'
 
 export const HELP = `
-The payment ledger over prisma-pg-real-pool: starts PostgreSQL and the service, drives it, prints what it saw.
+The payment ledger over prisma-pg-real-pool: starts PostgreSQL and the service under load, and shows a live
+dashboard of it until Ctrl-C.
 
   npm start [-- options]
 
-  --once           exit after the report instead of going on serving (so does CI=true)
-  --seconds <n>    how long to drive the service           (20)
-  --callers <n>    how many callers drive it at a time     (200)
-  --pool <n>       how many connections the pool may open  (5)
+  --once           measure instead: drive it for a while, print what was seen, exit (so does CI=true)
+  --seconds <n>    how long --once drives the service      (20)
+  --callers <n>    how many callers drive it at a time     (50, with --once 200)
+  --pool <n>       how many connections the pool may open  (50, with --once 5)
   --port <n>       where the service listens               (PORT, else any free port)
   --help           this text
 
@@ -32,12 +33,13 @@ export interface StartOptions {
 /** Throws an error whose message is one line for the user. */
 export function parseOptions(args: string[], env: NodeJS.ProcessEnv): StartOptions {
   const { values } = parse(args)
+  const once = values.once ?? ['true', '1'].includes(env['CI'] ?? '')
   return {
     help: values.help ?? false,
-    once: values.once ?? ['true', '1'].includes(env['CI'] ?? ''),
+    once,
     seconds: wholeNumber('--seconds', values.seconds, { fallback: 20, min: 1, max: 86_400 }),
-    callers: wholeNumber('--callers', values.callers, { fallback: 200, min: 1, max: 5_000 }),
-    pool: wholeNumber('--pool', values.pool, { fallback: 5, min: 1, max: 1_000 }),
+    callers: wholeNumber('--callers', values.callers, { fallback: once ? 200 : 50, min: 1, max: 5_000 }),
+    pool: wholeNumber('--pool', values.pool, { fallback: once ? 5 : 50, min: 1, max: 1_000 }),
     port:
       values.port === undefined
         ? wholeNumber('PORT', env['PORT'] || undefined, { fallback: 0, min: 0, max: 65_535 })

@@ -1,7 +1,7 @@
 /**
  * One Prisma client over one pool: the settings that a service chooses for both.
  */
-import { RealPoolAdapter } from 'prisma-pg-real-pool'
+import { type PoolOptions, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { PrismaClient } from './generated/prisma/client.js'
 
 /** What `pg_stat_activity` shows for our connections; the load's observer counts them by it. */
@@ -9,7 +9,7 @@ export const APPLICATION_NAME = 'ledger'
 
 export interface PrismaOptions {
   readonly connectionString: string
-  readonly pool?: { readonly minSize?: number; readonly maxSize?: number }
+  readonly pool?: PoolOptions
 }
 
 export function createPrisma({ connectionString, pool = {} }: PrismaOptions) {

@@ -2,22 +2,28 @@
  * The HTTP service: routes, and nothing but the way from a request to the ledger and back.
  */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { type Dashboard, registerDashboard } from './dashboard/routes.js'
 import { toHttpProblem } from './http-errors.js'
 import type { Ledger, TransferOutcome } from './ledger.js'
-import { pay, pretendScreening, type Screening } from './payment.js'
+import { pay, payInOneTransaction, pretendScreening, type Screening } from './payment.js'
 import * as schemas from './schemas.js'
+import { closeUnusedSockets } from './unused-sockets.js'
 import { accountView, statementView, transferView } from './views.js'
 
 export interface ServerDependencies {
   readonly ledger: Ledger
   /** Rejects when the database does not answer. */
   readonly probe: () => Promise<void>
+  /** Rejects when the pool has no connection to lend. */
+  readonly ready: () => Promise<void>
   readonly screen?: Screening
   readonly logger?: FastifyServerOptions['logger']
+  /** Served at `/`; its controls decide how payments treat their connection. */
+  readonly dashboard?: Dashboard
 }
 
 export function createServer(dependencies: ServerDependencies): FastifyInstance {
-  const { ledger, probe, screen = pretendScreening, logger = false } = dependencies
+  const { ledger, probe, ready, screen = pretendScreening, logger = false, dashboard } = dependencies
   const app = Fastify({ logger })
 
   app.setErrorHandler((error, request, reply) => {
@@ -29,14 +35,15 @@ export function createServer(dependencies: ServerDependencies): FastifyInstance 
 
   // Callers that are answered while the server closes are told to hang up: a connection that they kept for
   // their next request would keep the server from ever being closed.
-  let isClosing = false
+  const closing = new AbortController()
   app.addHook('preClose', (done) => {
-    isClosing = true
+    closing.abort()
     done()
   })
   app.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close')
+    if (closing.signal.aborted) reply.header('connection', 'close')
   })
+  closeUnusedSockets(app, closing.signal)
 
   app.post<{ Body: schemas.AccountBody }>(
     '/accounts',
@@ -76,7 +83,8 @@ export function createServer(dependencies: ServerDependencies): FastifyInstance 
     '/payments',
     { schema: { body: schemas.transferBody } },
     async (request, reply) => {
-      const outcome = await pay(ledger, screen, request.body)
+      const isHeld = dashboard?.controls.settings.conduct === 'hold'
+      const outcome = await (isHeld ? payInOneTransaction : pay)(ledger, screen, request.body)
       return reply.status(statusOf(outcome)).send(transferView(outcome.transfer))
     },
   )
@@ -91,6 +99,17 @@ export function createServer(dependencies: ServerDependencies): FastifyInstance 
     }
   })
 
+  app.get('/readyz', async (request, reply) => {
+    try {
+      await ready()
+      return { pool: 'ready' }
+    } catch (error) {
+      request.log.warn(error)
+      return reply.status(503).send({ pool: 'not ready' })
+    }
+  })
+
+  if (dashboard) registerDashboard(app, dashboard)
   return app
 }
 

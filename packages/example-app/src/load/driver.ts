@@ -6,8 +6,9 @@
  * acknowledged is what really left it. That costs some of the CPU that both share, so the figures are on the
  * low side.
  */
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks'
+import { inventPayment, type Payment, sendPayment } from './payments.js'
 
 /** Every so often a caller acts as if the answer had been lost, and sends the same payment again. */
 const RESEND_ONE_IN = 50
@@ -43,14 +44,6 @@ export class LoadRecord {
   }
 }
 
-interface Payment {
-  readonly idempotencyKey: string
-  readonly from: string
-  readonly to: string
-  readonly amount: string
-  readonly metadata: { readonly reference: string }
-}
-
 /** Drives until the time is over and the last answers are in. `record` can be watched meanwhile. */
 export async function drive(options: LoadOptions, record: LoadRecord): Promise<void> {
   const start = performance.now()
@@ -77,27 +70,12 @@ async function call(options: LoadOptions, record: LoadRecord, isOver: () => bool
   }
 }
 
-function inventPayment(accountIds: readonly string[]): Payment {
-  const from = randomInt(accountIds.length)
-  const to = (from + randomInt(1, accountIds.length)) % accountIds.length
-  const idempotencyKey = randomUUID()
-  return {
-    idempotencyKey,
-    from: accountIds[from] ?? '',
-    to: accountIds[to] ?? '',
-    amount: (randomInt(1, 1_000) / 100).toFixed(2),
-    metadata: { reference: `order ${idempotencyKey.slice(0, 8)}` },
-  }
-}
-
 async function send(
   address: string,
   payment: Payment,
   record: LoadRecord,
 ): Promise<'made' | 'known' | 'failed'> {
-  const start = performance.now()
-  const answer = await post(`${address}/payments`, payment)
-  const lastedMs = performance.now() - start
+  const { answer, lastedMs } = await sendPayment(address, payment)
   record.latency.record(Math.max(1, Math.round(lastedMs * 1000)))
   record.requestsMs += lastedMs
   if (answer === 201) return 'made'
@@ -105,20 +83,4 @@ async function send(
   const cause = String(answer)
   record.failures.set(cause, (record.failures.get(cause) ?? 0) + 1)
   return 'failed'
-}
-
-/** Resolves to the HTTP status, or to what went wrong before there was one. */
-async function post(url: string, body: object): Promise<number | string> {
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    // Read to its end, else the socket cannot be used again.
-    await response.arrayBuffer()
-    return response.status
-  } catch (error) {
-    return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-  }
 }

@@ -1,0 +1,72 @@
+/**
+ * The dashboard's routes: the page and what it loads, its stream of events, and its controls.
+ */
+import { dirname, resolve } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+import type { Settings } from '../page/messages.js'
+import { type Controls, settingsBody } from './controls.js'
+import type { Monitor } from './monitor.js'
+import { EventStreams } from './stream.js'
+
+/** The same folders from src/dashboard and from dist/dashboard. */
+const PACKAGE = resolve(__dirname, '../..')
+const CHARTS = dirname(require.resolve('uplot'))
+
+/** Nothing comes from elsewhere, and nothing of the page goes elsewhere. */
+const PAGE_HEADERS = {
+  // What is rebuilt shows at the next visit; it is small and near.
+  'cache-control': 'no-cache',
+  'content-security-policy':
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
+export interface Dashboard {
+  readonly monitor: Monitor
+  readonly controls: Controls
+}
+
+export function registerDashboard(app: FastifyInstance, { monitor, controls }: Dashboard): void {
+  const streams = new EventStreams(monitor)
+  app.addHook('preClose', (done) => {
+    streams.cut()
+    done()
+  })
+
+  app.register(fastifyStatic, {
+    root: [resolve(PACKAGE, 'public'), resolve(PACKAGE, 'dist/page')],
+    cacheControl: false,
+    setHeaders: (response) => {
+      for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value)
+    },
+  })
+  app.register(fastifyStatic, {
+    root: CHARTS,
+    prefix: '/vendor/',
+    decorateReply: false,
+    allowedPath: (path) => ['/uPlot.esm.js', '/uPlot.min.css'].includes(path),
+  })
+
+  app.get('/dashboard/events', (_request, reply) =>
+    reply
+      .headers({
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      })
+      .send(streams.open()),
+  )
+
+  app.get('/dashboard/settings', () => controls.settings)
+
+  app.patch<{ Body: Partial<Settings> }>(
+    '/dashboard/settings',
+    { schema: { body: settingsBody(controls.maxCallers) } },
+    (request) => {
+      controls.set(request.body)
+      return controls.settings
+    },
+  )
+}

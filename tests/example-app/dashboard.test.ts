@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -217,6 +218,22 @@ describe('the controls', () => {
   })
 })
 
+describe('/metrics', () => {
+  it('has as many connections as the server', async () => {
+    await eventually(async () => {
+      const response = await fetch(at('/metrics'))
+      expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+      const text = await response.text()
+      const counts = [...text.matchAll(/^db_client_connection_count\{.*\} (\d+)$/gm)].map(([, count]) =>
+        Number(count),
+      )
+      const backends = await service.database.backends('ledger')
+      expect(counts.length).toBeGreaterThan(0)
+      expect(counts.reduce((sum, count) => sum + count)).toBe(backends.length)
+    })
+  })
+})
+
 function pay(order: {
   from: string
   to: string
@@ -248,20 +265,24 @@ describe('slow holders', () => {
   it('are remembered when they come back, newest first, with frames that can be read', () => {
     const holders = new SlowHolders()
     holders.start()
-    const report = (message: string, code = 'REAL_POOL_LEAK') => {
-      const detail = [
-        'It was acquired here:',
-        `    at Ledger.transfer (${process.cwd()}/packages/example-app/dist/ledger.js:49:30)`,
-        '    at process.processTimers (node:internal/timers:516:9)',
-        `    at async yr.tx (${process.cwd()}/node_modules/.pnpm/@prisma+client@7_x/node_modules/@prisma/client/r.js:1:2)`,
-      ].join('\n')
-      process.emit('warning', Object.assign(new Error(message), { code, detail }))
+    const stack = [
+      'It was acquired here:',
+      `    at Ledger.transfer (${process.cwd()}/packages/example-app/dist/ledger.js:49:30)`,
+      '    at process.processTimers (node:internal/timers:516:9)',
+      `    at async yr.tx (${process.cwd()}/node_modules/.pnpm/@prisma+client@7_x/node_modules/@prisma/client/r.js:1:2)`,
+    ].join('\n')
+    const leak = (pid: number) => channel('prisma-pg-real-pool:leak').publish({ pid, stack })
+    const release = (pid: number, heldMs: number) =>
+      channel('prisma-pg-real-pool:release').publish({ pid, heldMs })
+    release(1, 9_900)
+    for (let i = 1; i <= 9; i++) {
+      leak(i)
+      release(i, i * 1_000 + 500)
+      release(i, 3)
     }
-    report("a connection of the pool 'p' has been lent for 1.0 s")
-    report('came back after 9.9 s', 'SOMETHING_ELSE')
-    for (let i = 1; i <= 9; i++) report(`the connection came back after ${i}.5 s`)
     holders.stop()
-    report('the connection came back after 10.5 s')
+    leak(10)
+    release(10, 10_500)
     expect(holders.last.map(({ heldMs }) => heldMs)).toEqual(
       [9.5, 8.5, 7.5, 6.5, 5.5, 4.5, 3.5, 2.5].map((s) => s * 1_000),
     )

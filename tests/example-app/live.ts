@@ -6,6 +6,7 @@ import {
   createPrisma,
   createServer,
   Ledger,
+  metricsOf,
   migrate,
   probeDatabase,
   probePool,
@@ -42,6 +43,7 @@ export async function startLiveService({ callers = 0, maxSize = 12 } = {}): Prom
       ledger,
       probe: () => probeDatabase(connectionString),
       ready: () => probePool(adapter.pool),
+      metrics: metricsOf(adapter.pool),
       screen,
       dashboard: live,
     })

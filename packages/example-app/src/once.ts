@@ -11,6 +11,7 @@ import { Ledger } from './ledger.js'
 import { problemsOf } from './load/audit.js'
 import { measure } from './load/measure.js'
 import { renderTable, reportRows } from './load/report.js'
+import { metricsOf } from './metrics.js'
 import { probePool } from './readiness.js'
 import { createServer } from './server.js'
 
@@ -22,6 +23,7 @@ export async function measureOnce(ground: Ground): Promise<number> {
     ledger: new Ledger(prisma, { onRetry: () => retries++ }),
     probe: () => probeDatabase(connectionString),
     ready: () => probePool(adapter.pool),
+    metrics: metricsOf(adapter.pool),
   })
   const unforeseen: unknown[] = []
   server.addHook('onError', async (_request, _reply, error) => {

@@ -8,6 +8,7 @@ import type { Ground } from './ground.js'
 import { probeDatabase } from './health.js'
 import { Ledger } from './ledger.js'
 import { unevenScreening } from './payment.js'
+import { metricsOf } from './metrics.js'
 import { probePool } from './readiness.js'
 import { createServer } from './server.js'
 
@@ -21,6 +22,7 @@ export async function serve(ground: Ground): Promise<number> {
     ledger,
     probe: () => probeDatabase(connectionString),
     ready: () => probePool(adapter.pool),
+    metrics: metricsOf(adapter.pool),
     screen: unevenScreening,
     dashboard: live,
   })
@@ -43,6 +45,7 @@ The dashboard, with ${callers} callers at work:
 Serving until Ctrl-C, which removes everything again. Try also:
   curl ${address}/healthz
   curl ${address}/readyz
+  curl ${address}/metrics
   curl ${address}/accounts/${from}
   curl '${address}/accounts/${from}/statement?limit=5'
   curl ${address}/transfers -H 'content-type: application/json' \\

@@ -2,6 +2,7 @@
  * The HTTP service: routes, and nothing but the way from a request to the ledger and back.
  */
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Registry } from 'prom-client'
 import { type Dashboard, registerDashboard } from './dashboard/routes.js'
 import { toHttpProblem } from './http-errors.js'
 import type { Ledger, TransferOutcome } from './ledger.js'
@@ -16,6 +17,8 @@ export interface ServerDependencies {
   readonly probe: () => Promise<void>
   /** Rejects when the pool has no connection to lend. */
   readonly ready: () => Promise<void>
+  /** Served at `/metrics`. */
+  readonly metrics?: Registry
   readonly screen?: Screening
   readonly logger?: FastifyServerOptions['logger']
   /** Served at `/`; its controls decide how payments treat their connection. */
@@ -23,7 +26,7 @@ export interface ServerDependencies {
 }
 
 export function createServer(dependencies: ServerDependencies): FastifyInstance {
-  const { ledger, probe, ready, screen = pretendScreening, logger = false, dashboard } = dependencies
+  const { ledger, probe, ready, metrics, screen = pretendScreening, logger = false, dashboard } = dependencies
   const app = Fastify({ logger })
 
   app.setErrorHandler((error, request, reply) => {
@@ -108,6 +111,12 @@ export function createServer(dependencies: ServerDependencies): FastifyInstance 
       return reply.status(503).send({ pool: 'not ready' })
     }
   })
+
+  if (metrics) {
+    app.get('/metrics', async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.metrics()),
+    )
+  }
 
   if (dashboard) registerDashboard(app, dashboard)
   return app

@@ -1,44 +1,46 @@
 /**
- * The last borrowers that kept a connection for long, as the pool's leak detection reports them: warnings of
- * the process, which show on the dashboard instead of filling the terminal.
+ * The last borrowers that kept a connection for long, as the pool's leak detection reports them. They
+ * show on the dashboard instead of filling the terminal with warnings.
  */
+import { onPoolEvent } from 'prisma-pg-real-pool'
 import type { SlowHolder } from '../page/messages.js'
 
 const LEAK = 'REAL_POOL_LEAK'
-const CAME_BACK = /came back after ([\d.]+) s/
 const REMEMBERED = 8
 /** Where pnpm keeps a package. */
 const PACKAGE_FOLDER = /node_modules\/\.pnpm\/[^/]+\/node_modules\//
 
-type Warning = Error & { readonly code?: string; readonly detail?: string }
+type Warning = Error & { readonly code?: string }
 
 export class SlowHolders {
   #last: SlowHolder[] = []
   #count = 0
+  /** The stacks of those that have been reported and have not come back, by the connection that they hold. */
+  readonly #out = new Map<number, string>()
+  #ends: (() => void)[] = []
 
   /** Newest first. */
   get last(): readonly SlowHolder[] {
     return this.#last
   }
 
-  readonly #listener = (warning: Warning): void => {
-    const seconds = CAME_BACK.exec(warning.message)?.[1]
-    if (warning.code !== LEAK || seconds === undefined) return
-    const holder = {
-      id: ++this.#count,
-      at: Date.now(),
-      heldMs: Math.round(Number(seconds) * 1000),
-      stack: framesOf(warning.detail ?? ''),
-    }
-    this.#last = [holder, ...this.#last].slice(0, REMEMBERED)
-  }
-
   start(): void {
-    process.on('warning', this.#listener)
+    this.#ends = [
+      onPoolEvent('leak', ({ pid, stack }) => void this.#out.set(pid, stack)),
+      onPoolEvent('release', ({ pid, heldMs }) => this.#cameBack(pid, heldMs)),
+    ]
   }
 
   stop(): void {
-    process.off('warning', this.#listener)
+    for (const end of this.#ends) end()
+  }
+
+  #cameBack(pid: number, heldMs: number): void {
+    const stack = this.#out.get(pid)
+    if (stack === undefined) return
+    this.#out.delete(pid)
+    const holder = { id: ++this.#count, at: Date.now(), heldMs: Math.round(heldMs), stack: framesOf(stack) }
+    this.#last = [holder, ...this.#last].slice(0, REMEMBERED)
   }
 }
 
@@ -52,8 +54,8 @@ export function keepReportsOffTerminal(): void {
 }
 
 /** The frames of a stack, without those of Node itself and with short paths. */
-function framesOf(detail: string): string {
-  return detail
+function framesOf(stack: string): string {
+  return stack
     .split('\n')
     .filter((line) => /^\s+at /.test(line) && !line.includes('(node:'))
     .map((line) =>

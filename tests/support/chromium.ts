@@ -1,5 +1,6 @@
-// Debian's Chromium, driven by Playwright. Where it is not installed, tests of it are skipped, and say so.
-import { existsSync } from 'node:fs'
+// Debian's Chromium, driven by Playwright. Where it is not installed, or lacks a library, tests of it are skipped, and
+// say so.
+import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import { describe } from '@jest/globals'
 import { type Browser, chromium } from 'playwright-core'
@@ -7,7 +8,7 @@ import { type Browser, chromium } from 'playwright-core'
 const executablePath = (process.env['PATH'] ?? '')
   .split(path.delimiter)
   .map((folder) => path.join(folder, 'chromium'))
-  .find((file) => existsSync(file))
+  .find((file) => spawnSync(file, ['--version'], { stdio: 'ignore' }).status === 0)
 
 /** `describe`, except where there is no Chromium: there it is skipped, with the reason in its name. */
 export function describeInChromium(name: string, body: () => void): void {

@@ -1,12 +1,23 @@
 // What a pool tells of itself on its channels, and that it costs nothing where nobody listens.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { afterEach, expect, jest, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { channels, onPoolEvent, type PoolEvent } from '../../../packages/adapter/src/observe/events.js'
 import { Publisher } from '../../../packages/adapter/src/observe/publisher.js'
+import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
 import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import type { FakeConnection } from '../../support/fake-connector.js'
 import { settle } from '../../support/manual-clock.js'
-import { codeOf, expectNothingLeft, openPool, SECOND, track, useOnce } from '../pool/support.js'
+import {
+  codeOf,
+  expectNothingLeft,
+  makePool,
+  openPool,
+  type Outcome,
+  type Rig,
+  SECOND,
+  track,
+  useOnce,
+} from '../pool/support.js'
 
 const ALL = Object.keys(channels) as PoolEvent[]
 
@@ -222,6 +233,45 @@ test('a listener may use the pool itself, at any moment of its work', async () =
   expect(waitTimes.count).toBe(requestsNum - requestsErrors)
   expect(useTimes.count).toBe(waitTimes.count)
   await expectNothingLeft(rig)
+})
+
+test('who listens to an opening may ask for a connection, and there is never one too many', async () => {
+  const rig = makePool(
+    { minSize: 2, maxSize: 2 },
+    { observer: new Publisher('rig', ({ id }: FakeConnection) => id) },
+  )
+  const sizes: number[] = []
+  const requests: Outcome<unknown>[] = []
+  ends.push(
+    onPoolEvent('open', () => {
+      sizes.push(rig.pool.getStats().poolSize)
+      requests.push(track(rig.clock, useOnce(rig)))
+    }),
+  )
+  rig.pool.open()
+  await settle()
+  expect(requests.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled'])
+  expect(sizes).toEqual([2, 2])
+  expect(rig.connector.mostAliveAtOnce).toBe(2)
+  await expectNothingLeft(rig)
+})
+
+describe('who listens to a wait may end it at once', () => {
+  test.each([
+    ['by giving back what is waited for', 'fulfilled', (lease: Lease<FakeConnection>) => lease.release()],
+    ['by closing the pool', 'rejected', (_: unknown, { pool }: Rig) => pool.close()],
+    ['by its signal', 'rejected', (_: unknown, __: Rig, abort: AbortController) => abort.abort()],
+  ] as const)('%s', async (_, state, end) => {
+    const rig = await openWatched({ minSize: 1, maxSize: 1 })
+    const lease = await rig.pool.acquire()
+    const abort = new AbortController()
+    ends.push(onPoolEvent('wait', () => void end(lease, rig, abort)))
+    const waited = track(rig.clock, rig.pool.acquire({ signal: abort.signal }))
+    await settle()
+    expect(waited.state).toBe(state)
+    await (waited.value ?? lease).release()
+    await expectNothingLeft(rig)
+  })
 })
 
 test('a listener that rejects breaks nothing either', async () => {

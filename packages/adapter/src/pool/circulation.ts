@@ -99,14 +99,15 @@ export class Circulation<C, W extends QueueItem> {
     for (const entry of this.#ledger.idleEntries()) void this.#retire(entry, 'poolClosed')
   }
 
-  /** A connection was opened. */
-  admit(connection: C): void {
+  /** A connection was opened; `onAdmitted` is told once it counts, and before it goes anywhere. */
+  admit(connection: C, onAdmitted: () => void): void {
     const { maxLifetime, maxLifetimeJitter, enforceLifetimeOn } = this.#settings
     const lifetime = maxLifetime * (1 - maxLifetimeJitter * Math.random())
     const entry = new Entry(connection, this.#clock.now(), lifetime, this.#generation, this.#alarms)
     this.#ledger.add(entry)
     if (enforceLifetimeOn === 'always') this.#keeper.watch(entry.expiresAt)
     this.#connector.onLost(connection, (error) => this.#onLost(entry, error))
+    onAdmitted()
     void this.#sort(entry, this.#connector.condition(connection))
   }
 

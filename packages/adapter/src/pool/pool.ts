@@ -261,7 +261,6 @@ export class Pool<C> {
       const enqueuedAt = this.#clock.now()
       const waiter = new Waiter<Lease<C>>(++this.#requestsQueued, enqueuedAt, isShared, loan, resolve, reject)
       this.#ledger.enqueue(waiter)
-      this.#observer?.onWaiting(waiter.request, this.#ledger.waiting)
       this.#counters.requestsQueued++
       waiter.watch(
         this.#deadlines.add(enqueuedAt + timeoutMs, () =>
@@ -269,6 +268,8 @@ export class Pool<C> {
         ),
         signal && this.#aborts.add(signal, () => this.#giveUp(waiter, () => signal.reason)),
       )
+      // Watched by now, since whoever is told may end the wait at once.
+      this.#observer?.onWaiting(waiter.request, this.#ledger.waiting)
       this.#serve()
       this.#supply.kick()
     })
@@ -348,8 +349,8 @@ export class Pool<C> {
   // --- What happens to connections ---
 
   #onOpened(connection: C, connectMs: number): void {
-    this.#observer?.onOpened(connection, connectMs)
-    this.#circulation.admit(connection)
+    // Whoever is told may ask for a connection: not told before this one counts, lest there be one too many.
+    this.#circulation.admit(connection, () => this.#observer?.onOpened(connection, connectMs))
     // It may have to be cleaned first, or be of no use.
     this.#sharing?.serve()
     this.#conditions.notify()

@@ -49,7 +49,8 @@ export function registerDashboard(app: FastifyInstance, { monitor, controls }: D
     allowedPath: (path) => ['/uPlot.esm.js', '/uPlot.min.css'].includes(path),
   })
 
-  app.get('/dashboard/events', (_request, reply) =>
+  // Without a HEAD route, for which Fastify would open a stream and read it for ever.
+  app.get('/dashboard/events', { exposeHeadRoute: false }, (_request, reply) =>
     reply
       .headers({
         'content-type': 'text/event-stream',

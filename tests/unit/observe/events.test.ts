@@ -209,6 +209,14 @@ test('a listener that throws breaks nothing: it becomes a warning', async () => 
     ])
     expect(warnings).toContain("REAL_POOL_LISTENER: a listener of 'acquire' failed: Error: mine")
     expect(warnings).toHaveLength(messages.length)
+    // Also what cannot be made a string.
+    ends.push(
+      onPoolEvent('rejected', () => {
+        throw Object.create(null) as Error
+      }),
+    )
+    await codeOf(rig.pool.acquire())
+    expect(warnings.at(-1)).toBe("REAL_POOL_LISTENER: a listener of 'rejected' failed: [object Object]")
   } finally {
     process.emitWarning = emitWarning
   }

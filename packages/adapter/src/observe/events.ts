@@ -104,7 +104,10 @@ export function onPoolEvent<E extends PoolEvent>(
 ): () => void {
   const { name } = channels[event]
   const warn = (error: unknown): void => {
-    process.emitWarning(`a listener of '${event}' failed: ${String(error)}`, { code: 'REAL_POOL_LISTENER' })
+    // Not everything that can be thrown can be made a string.
+    const isText = error instanceof Error || typeof error === 'string'
+    const text = isText ? String(error) : Object.prototype.toString.call(error)
+    process.emitWarning(`a listener of '${event}' failed: ${text}`, { code: 'REAL_POOL_LISTENER' })
   }
   const listen = (message: unknown): void => {
     try {

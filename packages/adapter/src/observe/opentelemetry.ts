@@ -21,6 +21,9 @@ import { traceWaits } from './wait-spans.js'
 
 const SCOPE = 'prisma-pg-real-pool'
 
+/** What ends each pool's reports to each provider. */
+const reports = new WeakMap<ObservedPool, WeakMap<MeterProvider, () => void>>()
+
 /** Where to report to; each is the global one unless it is given. */
 export interface OpenTelemetryOptions {
   readonly meterProvider?: MeterProvider | undefined
@@ -30,7 +33,8 @@ export interface OpenTelemetryOptions {
 /**
  * Reports a pool to OpenTelemetry: metrics, named as the semantic conventions name those of connection pools, and a
  * span `real_pool.acquire` for each wait, inside the span of whoever waits. Pools are told apart by their names, so
- * each should have one of its own. To be called after the SDK is set up.
+ * each should have one of its own. To be called after the SDK is set up; once more for the same pool and provider, it
+ * takes the place of the former call.
  *
  * @returns What ends it.
  *
@@ -45,12 +49,18 @@ export function registerPool(pool: ObservedPool, options: OpenTelemetryOptions =
   const { meterProvider = metrics.getMeterProvider(), tracerProvider = trace.getTracerProvider() } = options
   const { name } = pool.getTotals()
   const meter = meterProvider.getMeter(SCOPE)
+  const byProvider = reports.get(pool) ?? new WeakMap<MeterProvider, () => void>()
+  reports.set(pool, byProvider)
+  // Two that listened would record each duration twice.
+  byProvider.get(meterProvider)?.()
   const ends = [
     observeNumbers(meter, pool),
     ...recordDurations(meter, name),
     ...traceWaits(tracerProvider.getTracer(SCOPE), name),
   ]
-  return () => ends.forEach((end) => end())
+  const end = (): void => ends.forEach((each) => each())
+  byProvider.set(meterProvider, end)
+  return end
 }
 
 /** All of one moment, at the moment when they are collected. */

@@ -46,8 +46,38 @@ class ReadMetric {
   reset(): void {}
 }
 
-/** The pools of each registry, which has each metric once. */
-const poolsOf = new WeakMap<object, Set<ObservedPool>>()
+type Pools = Set<ObservedPool>
+type AnyRegistry = Pick<Registry, 'registerMetric' | 'getMetricsAsArray'>
+
+/** Metrics that a registry has once, with the pools that they are read from. */
+class Group {
+  readonly #metricsOf: (pools: Pools) => ReadMetric[]
+  readonly #members = new WeakMap<AnyRegistry, { readonly pools: Pools; readonly first: Metric }>()
+
+  constructor(metricsOf: (pools: Pools) => ReadMetric[]) {
+    this.#metricsOf = metricsOf
+  }
+
+  add(pool: ObservedPool, registry: AnyRegistry): () => void {
+    const members = this.#members.get(registry)
+    // A registry that was cleared has them no longer.
+    const isThere = members !== undefined && registry.getMetricsAsArray().includes(members.first as never)
+    const pools = isThere ? members.pools : this.#register(registry)
+    pools.add(pool)
+    return () => void pools.delete(pool)
+  }
+
+  #register(registry: AnyRegistry): Pools {
+    const pools: Pools = new Set()
+    const metrics = this.#metricsOf(pools) as unknown as [Metric, ...Metric[]]
+    for (const metric of metrics) registry.registerMetric(metric)
+    this.#members.set(registry, { pools, first: metrics[0] })
+    return pools
+  }
+}
+
+const ours = new Group((pools) => metricsOf(pools))
+const prismas = new Group((pools) => prismaMetricsOf(pools))
 
 /**
  * Adds a pool to a registry of prom-client: metrics named as OpenTelemetry's Prometheus exporter names those of the
@@ -67,21 +97,19 @@ const poolsOf = new WeakMap<object, Set<ObservedPool>>()
  */
 export function registerPool(
   pool: ObservedPool,
-  registry: Pick<Registry, 'registerMetric'>,
+  registry: Pick<Registry, 'registerMetric' | 'getMetricsAsArray'>,
   { prismaNames = true }: PrometheusOptions = {},
 ): () => void {
-  let pools = poolsOf.get(registry)
-  if (pools === undefined) {
-    poolsOf.set(registry, (pools = new Set()))
-    for (const metric of metricsOf(pools, prismaNames)) registry.registerMetric(metric as unknown as Metric)
-  }
-  pools.add(pool)
-  return () => void pools.delete(pool)
+  const ends = [ours, ...(prismaNames ? [prismas] : [])].map((group) => group.add(pool, registry))
+  return () => ends.forEach((end) => end())
 }
 
-function metricsOf(pools: ReadonlySet<ObservedPool>, prismaNames: boolean): ReadMetric[] {
-  const samples = (read: (stats: PoolStats) => Sample[]) => () =>
-    [...pools].flatMap((pool) => read(pool.getTotals()))
+function samplesOf(pools: Pools) {
+  return (read: (stats: PoolStats) => Sample[]) => () => [...pools].flatMap((pool) => read(pool.getTotals()))
+}
+
+function metricsOf(pools: Pools): ReadMetric[] {
+  const samples = samplesOf(pools)
   const numbers = NUMBERS.map(
     ({ name, description, kind, read }) =>
       new ReadMetric(
@@ -102,10 +130,11 @@ function metricsOf(pools: ReadonlySet<ObservedPool>, prismaNames: boolean): Read
         ),
       ),
   )
-  return [...numbers, ...durations, ...(prismaNames ? prismaMetricsOf(samples) : [])]
+  return [...numbers, ...durations]
 }
 
-function prismaMetricsOf(samples: (read: (stats: PoolStats) => Sample[]) => () => Sample[]): ReadMetric[] {
+function prismaMetricsOf(pools: Pools): ReadMetric[] {
+  const samples = samplesOf(pools)
   const numbers = PRISMA_NUMBERS.map(
     ({ name, help, type, read }) =>
       new ReadMetric(

@@ -230,6 +230,35 @@ test('a server that does not answer is not waited for', async () => {
   }
 })
 
+test('nor one that lets us in and then does not answer', async () => {
+  const proxy = await Proxy.inFrontOf(world.database.url)
+  let opened = 0
+  const pool = new RealPool({
+    connectionString: proxy.urlOf(world.database.url),
+    pool: {
+      name: 'mute',
+      minSize: 1,
+      maxSize: 1,
+      configure: () => {
+        // The second is the one on which the server is asked.
+        if (++opened === 2) proxy.stall()
+      },
+    },
+  })
+  try {
+    await pool.open({ wait: true })
+    const lease = await pool.acquire()
+    const report = await pool.report()
+    proxy.resume()
+    expect(report.holders).toMatchObject([{ server: undefined }])
+    expect(report.serverError).toContain('no answer within 2000 ms')
+    await lease.release()
+  } finally {
+    await pool.close()
+    proxy.close()
+  }
+})
+
 describe('over a pg.Pool of the user', () => {
   test('the server is asked by one more of its connections', async () => {
     const { adapter } = world.open({ name: 'theirs', maxSize: 2 }, {}, 'pg-pool')

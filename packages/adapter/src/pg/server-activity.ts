@@ -42,12 +42,19 @@ export function askServer(
   }
   return within(LIMIT_MS, tooLate, new AbortController().signal, clock, async (deadline) => {
     const connection = await connector.open(abort.signal)
+    let late: Error | undefined
     try {
       if (deadline.isOver) return []
-      deadline.onOver = () => connector.destroy(connection)
+      deadline.onOver = (error) => {
+        late = error
+        connector.destroy(connection)
+      }
       const { rows } = await connection.client.query<{ activity: string }>(ACTIVITY, [pids])
       const processes = JSON.parse(rows[0]?.activity ?? '[]') as ServerProcess[]
       return processes.map((process) => ({ ...process, statement: excerpt(process.statement) }))
+    } catch (error) {
+      // Not that the connection ended, but why.
+      throw late ?? error
     } finally {
       deadline.onOver = undefined
       void connector.close(connection, 'surplus')

@@ -10,10 +10,11 @@ import {
 } from '@opentelemetry/sdk-trace-base'
 import { PrismaInstrumentation } from '@prisma/instrumentation'
 import { registerPool } from 'prisma-pg-real-pool/opentelemetry'
+import { publish } from '../../packages/adapter/src/observe/events.js'
 import { errorOf } from '../integration/support.js'
 import { gate, hold, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
-import { createPoolWorld } from './support.js'
+import { createPoolWorld, noteEvents } from './support.js'
 
 const spans = new InMemorySpanExporter()
 const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
@@ -138,6 +139,22 @@ test('a transaction that waits has its wait among the spans of its beginning', a
   expect(waits().map(pathOf)).toEqual([
     expect.stringMatching(/^waiter > prisma:client:transaction > (.* > )?real_pool\.acquire$/),
   ])
+})
+
+test('of a wait that is over nothing is kept', async () => {
+  const { adapter } = open({ name: 'over' })
+  await adapter.pool.open({ wait: true })
+  const notes = noteEvents('over', ['acquire'])
+  const lease = await adapter.pool.acquire()
+  const next = traced('waiter', () => adapter.pool.acquire())
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  await lease.release()
+  await (await next).release()
+  notes.stop()
+  const [, granted] = notes.of('acquire')
+  expect(waits()).toHaveLength(1)
+  publish('acquire', granted!)
+  expect(waits()).toHaveLength(1)
 })
 
 test('outside of every span nothing is traced', async () => {

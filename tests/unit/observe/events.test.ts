@@ -3,10 +3,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { channels, onPoolEvent, type PoolEvent } from '../../../packages/adapter/src/observe/events.js'
 import { Publisher } from '../../../packages/adapter/src/observe/publisher.js'
+import { TransactionPublisher } from '../../../packages/adapter/src/observe/transactions.js'
 import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
 import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import type { FakeConnection } from '../../support/fake-connector.js'
-import { settle } from '../../support/manual-clock.js'
+import { ManualClock, settle } from '../../support/manual-clock.js'
 import {
   codeOf,
   expectNothingLeft,
@@ -293,6 +294,18 @@ test('a listener that rejects breaks nothing either', async () => {
   ends.push(onPoolEvent('open', () => Promise.reject(new Error('later'))))
   await openWatched({ minSize: 1 })
   expect(await warned).toBe("a listener of 'open' failed: Error: later")
+})
+
+test('a transaction that begins anew is as old as its first beginning', async () => {
+  const messages = listen(['transaction:end'])
+  const clock = new ManualClock()
+  const transaction = new TransactionPublisher('rig', clock)
+  transaction.begun({ processId: 1 })
+  await clock.advance(20)
+  transaction.begun({ processId: 2 })
+  await clock.advance(5)
+  transaction.ended('committed')
+  expect(messages).toMatchObject([['transaction:end', { pid: 2, heldMs: 25 }]])
 })
 
 test('the channels are those of node:diagnostics_channel, by their documented names', async () => {

@@ -6,7 +6,11 @@ import { BACKEND, type OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { createWorld, errorOf, expectAtRest, gate, pidOf, SUBJECT, warmUp, type World } from './support.js'
 
-const describeWhereShared = BACKEND === 'native' ? describe : describe.skip
+/** `describe`, except on backends where nobody shares: there it is skipped, with the reason in its name. */
+function describeWhereShared(name: string, body: () => void): void {
+  if (BACKEND === 'native') describe(name, body)
+  else describe.skip(`${name} (not over ${BACKEND}, where each call has a connection alone)`, body)
+}
 
 let world: World
 

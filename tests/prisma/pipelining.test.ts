@@ -1,16 +1,15 @@
 // Calls that share connections (`pool.pipelining`): each has its own answer, whatever becomes of the others; nothing of
 // one reaches another; transactions have their connections alone.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { isOutcomeUnknown, type PoolOptions } from 'prisma-pg-real-pool'
 import { BACKEND, type OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
+import { describeOrSkip } from '../support/or-skip.js'
 import { createWorld, errorOf, expectAtRest, gate, pidOf, SUBJECT, warmUp, type World } from './support.js'
 
-/** `describe`, except on backends where nobody shares: there it is skipped, with the reason in its name. */
-function describeWhereShared(name: string, body: () => void): void {
-  if (BACKEND === 'native') describe(name, body)
-  else describe.skip(`${name} (not over ${BACKEND}, where each call has a connection alone)`, body)
-}
+const describeWhereShared = describeOrSkip(
+  BACKEND === 'native' ? undefined : `over ${BACKEND} each call has a connection alone`,
+)
 
 let world: World
 

@@ -1,11 +1,11 @@
 // The backends that an adapter can stand on, by name: the pool of our own, none, and a `pg.Pool` of the user's.
 // TEST_BACKEND chooses one of them for the whole run.
-import { test as jestTest } from '@jest/globals'
 import pg from 'pg'
 import type { PoolOptions, RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { CONNECTION_KEYS } from '../../packages/adapter/src/connection-schema.js'
 import { parseDuration } from '../../packages/adapter/src/option-schema.js'
 import { NO_POOLING } from '../integration/support.js'
+import { testOrSkip } from './or-skip.js'
 
 const NAMES = ['native', 'null', 'pg-pool'] as const
 
@@ -34,10 +34,7 @@ const PIPELINING = Number(process.env.TEST_PIPELINING || 1)
 /** `test`, except on backends that have no such behaviour: there it is skipped, with the reason in its name. */
 export function testUnless(reasons: Partial<Record<BackendName, string>>) {
   const reason = reasons[BACKEND]
-  return (name: string, body: () => Promise<void>): void => {
-    if (reason === undefined) jestTest(name, body)
-    else jestTest.skip(`${name} (not over ${BACKEND}, which ${reason})`, body)
-  }
+  return testOrSkip(reason === undefined ? undefined : `${BACKEND} ${reason}`)
 }
 
 /** Options of an adapter, all but the pool. A URL among them wins, such as one by way of a proxy. */

@@ -3,23 +3,19 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { describe } from '@jest/globals'
 import pg from 'pg'
 import { serverAccount } from '../../packages/local-postgres/src/account.js'
 import { makeTemporaryFolder } from '../../packages/local-postgres/src/folders.js'
 import { freePort } from '../../packages/local-postgres/src/ports.js'
 import { exitsWithin, kill } from '../../packages/local-postgres/src/processes.js'
 import { eventually } from './eventually.js'
+import { describeOrSkip } from './or-skip.js'
 
 const ENVIRONMENT = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin` }
 const isInstalled =
   spawnSync('pgbouncer', ['--version'], { env: ENVIRONMENT, stdio: 'ignore' }).error === undefined
 
-/** `describe`, except where there is no PgBouncer: there it is skipped, with the reason in its name. */
-export function describeBehindPgBouncer(name: string, body: () => void): void {
-  if (isInstalled) describe(name, body)
-  else describe.skip(`${name} (not here: PgBouncer is not installed)`, body)
-}
+export const describeBehindPgBouncer = describeOrSkip(isInstalled ? undefined : 'PgBouncer is not installed')
 
 const EXIT_WITHIN_MS = 10_000
 

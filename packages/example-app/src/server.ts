@@ -92,25 +92,19 @@ export function createServer(dependencies: ServerDependencies): FastifyInstance 
     },
   )
 
-  app.get('/healthz', async (request, reply) => {
-    try {
-      await probe()
-      return { database: 'up' }
-    } catch (error) {
-      request.log.warn(error)
-      return reply.status(503).send({ database: 'down' })
-    }
-  })
-
-  app.get('/readyz', async (request, reply) => {
-    try {
-      await ready()
-      return { pool: 'ready' }
-    } catch (error) {
-      request.log.warn(error)
-      return reply.status(503).send({ pool: 'not ready' })
-    }
-  })
+  const answer = (path: string, question: () => Promise<unknown>, yes: object, no: object): void => {
+    app.get(path, async (request, reply) => {
+      try {
+        await question()
+        return yes
+      } catch (error) {
+        request.log.warn(error)
+        return reply.status(503).send(no)
+      }
+    })
+  }
+  answer('/healthz', probe, { database: 'up' }, { database: 'down' })
+  answer('/readyz', ready, { pool: 'ready' }, { pool: 'not ready' })
 
   if (metrics) {
     app.get('/metrics', async (_request, reply) =>

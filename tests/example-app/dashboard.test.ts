@@ -249,7 +249,7 @@ describe('a payment that holds its connection', () => {
   beforeAll(() => change({ conduct: 'hold', callers: 0 }))
   afterAll(() => change({ conduct: 'release' }))
 
-  it('is made once, and refused as any other', async () => {
+  it('is made once, and refused for the same reasons', async () => {
     const [from = '', to = ''] = service.accountIds.slice(10)
     const order = { from, to, idempotencyKey: randomUUID() }
     expect([(await pay(order)).status, (await pay(order)).status]).toEqual([201, 200])

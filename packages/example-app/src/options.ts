@@ -26,7 +26,7 @@ export interface StartOptions {
   readonly seconds: number
   readonly callers: number
   readonly pool: number
-  /** 0: any free port. */
+  /** 0: whichever is free. */
   readonly port: number
 }
 

@@ -62,7 +62,7 @@ export function explainConnectFailure(target: string, error: unknown): ConnectFa
   return { isPermanent, message: advice === '' ? message : `${message}. ${advice}` }
 }
 
-/** A host with several addresses fails with one error for each: the first tells as much as any. */
+/** A host with several addresses fails with one error for each, and the first is enough. */
 function firstOf(error: unknown): unknown {
   return error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as unknown) : error
 }

@@ -10,7 +10,7 @@ import {
 } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { eventually } from '../support/eventually.js'
-import { createWorld, errorOf, PATIENT, pidOf, sessionEnds, type World } from './support.js'
+import { createWorld, errorOf, PATIENT, pidOf, sessionEnds, slowCommits, type World } from './support.js'
 
 let world: World
 let prisma: PrismaClient
@@ -18,13 +18,9 @@ let prisma: PrismaClient
 beforeAll(async () => {
   world = await createWorld()
   ;({ prisma } = world.open({ maxSize: 4 }))
-  await world.database.query(`
-    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN IF to_jsonb(NEW)::text LIKE '%"slow"%' THEN PERFORM pg_sleep(30); END IF; RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "Log" DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION slow();
-    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "Post" DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION slow()`)
+  for (const table of ['Log', 'Post']) {
+    await slowCommits(world, table, 30, `to_jsonb(NEW)::text LIKE '%"slow"%'`)
+  }
 })
 
 afterAll(() => world.close())

@@ -13,6 +13,7 @@ import {
   gate,
   knownErrorOf,
   pidOf,
+  slowCommits,
   SUBJECT,
   warmUp,
   type World,
@@ -203,11 +204,7 @@ describe('a connection lost in use', () => {
   })
 
   test('during a COMMIT says that its outcome is unknown', async () => {
-    await world.database.query(
-      `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$;
-       CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "Log" DEFERRABLE INITIALLY DEFERRED
-         FOR EACH ROW EXECUTE FUNCTION slow()`,
-    )
+    await slowCommits(world, 'Log', 30)
     const transaction = errorOf(prisma.$transaction((tx) => tx.log.create({ data: { text: 'who knows' } })))
     await eventually(async () =>
       expect(await terminate(world, `query = 'COMMIT' AND state = 'active'`)).toBe(1),
@@ -216,7 +213,7 @@ describe('a connection lost in use', () => {
       code: 'P1017',
       message: expect.stringContaining('it is not known whether the transaction was committed'),
     })
-    await world.database.query('DROP FUNCTION slow CASCADE')
+    await world.database.query('DROP TRIGGER slow ON "Log"')
   })
 
   test('leaves a transaction whose callback throws as it would be anyway', async () => {

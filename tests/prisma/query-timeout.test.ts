@@ -4,7 +4,16 @@ import { isOutcomeUnknown, isSilentRollback } from 'prisma-pg-real-pool'
 import { BACKEND, type OtherOptions, testUnless } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
-import { createWorld, errorOf, expectAtRest, knownErrorOf, pidOf, warmUp, type World } from './support.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  knownErrorOf,
+  pidOf,
+  slowCommits,
+  warmUp,
+  type World,
+} from './support.js'
 
 let world: World
 let proxy: Proxy
@@ -78,11 +87,7 @@ describe('a statement that takes longer', () => {
 })
 
 test('a write that query_timeout gave up, and the server did not, says that its outcome is unknown', async () => {
-  await world.database.query(`
-    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "Log" DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION slow()`)
+  await slowCommits(world, 'Log', 0.3)
   const { prisma } = await open({ queryTimeout: 0, query_timeout: 100 })
   const error = await errorOf(prisma.log.create({ data: { text: 'written' } }))
   expect(isOutcomeUnknown(error)).toBe(true)
@@ -91,11 +96,7 @@ test('a write that query_timeout gave up, and the server did not, says that its 
 })
 
 test('a COMMIT that takes longer, and is cancelled, has saved nothing, and its outcome is known', async () => {
-  await world.database.query(`
-    CREATE FUNCTION slower() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;
-    CREATE CONSTRAINT TRIGGER slower AFTER INSERT ON "Tag" DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION slower()`)
+  await slowCommits(world, 'Tag', 60)
   const { prisma } = await open()
   const create = (name: string) => prisma.tag.create({ data: { name } })
   for (const work of [

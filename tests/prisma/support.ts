@@ -115,6 +115,21 @@ export async function sessionEnds({ database }: World, pid: number): Promise<voi
   )
 }
 
+/** A COMMIT behind an INSERT into the table takes so long from now on, for rows that fit. */
+export async function slowCommits(
+  { database }: World,
+  table: string,
+  seconds: number,
+  rows = 'true',
+): Promise<void> {
+  const name = `slow_${table}`
+  await database.query(`
+    CREATE FUNCTION "${name}"() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN IF ${rows} THEN PERFORM pg_sleep(${seconds}); END IF; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON "${table}" DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION "${name}"()`)
+}
+
 /** The states of the subject's connections, as the server sees them. */
 export function statesOf({ database }: World): Promise<(string | null)[]> {
   return statesIn(database)

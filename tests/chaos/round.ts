@@ -42,6 +42,7 @@ export function drawTerms(backend: Backend, random: Random): Terms {
       transaction: {
         acquire: random.of('start', 'first-query'),
         autosave: random.of('never', 'never', 'always'),
+        handOver: random.percent(80),
       },
       pool: backend === 'none' ? false : { ...drawPool(size, random), ...drawSharing(limits, random) },
     },

@@ -33,6 +33,7 @@ interface Plan {
   readonly backend: BackendName
   readonly acquire: 'start' | 'first-query'
   readonly autosave: 'never' | 'always'
+  readonly handOver: boolean
   /** What the transaction runs, one after the other or all at once. */
   readonly statements: readonly ('insert' | 'fail' | 'savepoint' | 'undo')[]
   readonly isParallel: boolean
@@ -40,7 +41,7 @@ interface Plan {
   /** What others do to it meanwhile. */
   readonly disturbances: readonly Disturbance[]
   /** Who else wants the connection. */
-  readonly rivals: readonly ('call' | 'transaction' | 'abandoned' | 'aborted')[]
+  readonly rivals: readonly ('call' | 'transaction' | 'undone' | 'abandoned' | 'aborted')[]
 }
 
 const disturbance: fc.Arbitrary<Disturbance> = fc.record({
@@ -54,6 +55,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   backend: fc.constantFrom(...BACKENDS.filter((name) => name !== 'null')),
   acquire: fc.constantFrom('start', 'first-query'),
   autosave: fc.constantFrom('never', 'always'),
+  handOver: fc.boolean(),
   statements: fc.array(fc.constantFrom('insert', 'insert', 'insert', 'insert', 'fail', 'savepoint', 'undo'), {
     maxLength: 3,
     size: 'max',
@@ -61,7 +63,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   isParallel: fc.boolean(),
   end: fc.constantFrom('commit', 'commit', 'commit', 'rollback'),
   disturbances: fc.array(disturbance, { maxLength: 2, size: 'max' }),
-  rivals: fc.array(fc.constantFrom('call', 'transaction', 'abandoned', 'aborted'), { maxLength: 3 }),
+  rivals: fc.array(fc.constantFrom('call', 'transaction', 'undone', 'abandoned', 'aborted'), { maxLength: 3 }),
 })
 
 let database: TestDatabase
@@ -110,12 +112,12 @@ class Race {
   constructor(plan: Plan, scheduler: fc.Scheduler) {
     this.#plan = plan
     this.#scheduler = scheduler
-    const { backend, acquire, autosave } = plan
+    const { backend, acquire, autosave, handOver } = plan
     this.#backend = backendFor(
       backend,
       url,
       { minSize: 1, maxSize: 1, timeout: '15s' },
-      { application_name: SUBJECT, transaction: { acquire, autosave } },
+      { application_name: SUBJECT, transaction: { acquire, autosave, handOver } },
     )
     this.factory = new RealPoolAdapter(this.#backend.options)
   }
@@ -234,6 +236,14 @@ class Race {
         `rival ${n}`,
         tx.commit().then(() => ran === 'done' || Promise.reject(ran as Error)),
       )
+    }
+    if (what === 'undone') {
+      const tx = await adapter.startTransaction()
+      const ran = outcomeOf(tx.executeRaw(insert))
+      await this.#step('undo')
+      this.writes.set(`rival ${n}`, new Error('undone'))
+      await tx.rollback()
+      await ran
     }
     if (what === 'abandoned') await (await adapter.startTransaction()).rollback()
     if (what === 'aborted') {

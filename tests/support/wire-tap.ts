@@ -1,7 +1,8 @@
 // Listens in on what clients say to a server (PostgreSQL manual 54.7, message formats): which messages, and how
 // many of them the server had to answer before anything could go on.
-import { connect, createServer, type Server } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { addressOf, listen, urlBy } from './listening.js'
+import { reset } from './reset.js'
 
 const SYNC = 'S'
 const QUERY = 'Q'
@@ -11,6 +12,7 @@ const SSL_REQUEST = 80_877_103
 
 export class WireTap {
   #server: Server | undefined
+  readonly #sockets = new Set<Socket>()
   #roundTrips = 0
   #texts: string[] = []
   #startup: Record<string, string> = {}
@@ -31,8 +33,13 @@ export class WireTap {
       client.on('end', () => target.end())
       target.pipe(client)
       for (const socket of [client, target]) {
+        this.#sockets.add(socket)
         socket.on('error', () => {})
-        socket.on('close', () => (client.destroy(), target.destroy()))
+        socket.on('close', () => {
+          this.#sockets.delete(socket)
+          client.destroy()
+          target.destroy()
+        })
       }
     })
     this.#server = server
@@ -55,6 +62,11 @@ export class WireTap {
   /** Replaces a word, the first time that it is said, by another of the same length. */
   garble(word: string, by: string): void {
     this.#garble = { word, by }
+  }
+
+  /** Resets every connection, on both sides. */
+  cut(): void {
+    for (const socket of this.#sockets) reset(socket)
   }
 
   #garbled(chunk: Buffer): Buffer {

@@ -191,7 +191,7 @@ describe('bad input', () => {
       '`transaction.auto_save` is not an option: did you mean `transaction.autosave`?',
     )
     expect(problems({ ...HOST, transaction: { level: 1 } })).toContain(
-      '`transaction.level` is not an option; there are: acquire, autosave, idleTimeout, maxDuration',
+      '`transaction.level` is not an option; there are: acquire, autosave, handOver, idleTimeout, maxDuration',
     )
     expect(problems({ ...HOST, transaction: { minSize: 1 } })).toContain(
       '`transaction.minSize` is not an option here: write it inside `pool`',

@@ -188,6 +188,7 @@ const realPoolEntries = {
 export const transactionEntries = {
   acquire: v.optional(oneOf('start', 'first-query'), 'start'),
   autosave: v.optional(oneOf('never', 'always'), 'never'),
+  handOver: v.optional(trueOrFalse, true),
   idleTimeout: v.optional(serverDuration, 0),
   maxDuration: v.optional(serverDuration, 0),
 } satisfies Record<keyof TransactionOptions, v.GenericSchema<unknown, unknown>>

@@ -200,6 +200,12 @@ export interface TransactionOptions {
    */
   autosave?: 'never' | 'always' | undefined
   /**
+   * Whether the connection goes to the next borrower as soon as COMMIT is written: its first statement follows on the
+   * wire, and the transaction still waits for its own answer. It saves a round trip where requests wait for connections.
+   * Without effect with `queryTimeout`, `pool.reset`, `pooler: 'transaction'` and a `pg.Pool`. @defaultValue `true`
+   */
+  handOver?: boolean | undefined
+  /**
    * How long a transaction may do nothing, by the server's clock (`idle_in_transaction_session_timeout`). Then the
    * server ends the session, and with it its locks, even where this process is frozen; the next call of the
    * transaction fails with P1017 and says why. `0`: what the server is set to. @defaultValue `0`

@@ -38,6 +38,7 @@ export interface ConnectionHooks {
 export interface TransactionSettings {
   readonly acquire: 'start' | 'first-query'
   readonly autosave: 'never' | 'always'
+  readonly handOver: boolean
   readonly idleTimeout: number
   readonly maxDuration: number
 }
@@ -150,6 +151,7 @@ function refuseSharedReadTimeout({ query_timeout: timeout, pool: { pipelining } 
 const NO_TRANSACTIONS: TransactionSettings = {
   acquire: 'start',
   autosave: 'never',
+  handOver: false,
   idleTimeout: 0,
   maxDuration: 0,
 }

@@ -10,7 +10,7 @@ import type { AcquireOptions } from '../../../packages/adapter/src/pool/types.js
 import { errorOf, sql } from '../../integration/support.js'
 
 const SETTINGS: AdapterSettings = {
-  transaction: { acquire: 'first-query', autosave: 'never', idleTimeout: 0, maxDuration: 0 },
+  transaction: { acquire: 'first-query', autosave: 'never', handOver: true, idleTimeout: 0, maxDuration: 0 },
   userDefinedTypeParser: undefined,
   statementNameGenerator: undefined,
 }

@@ -8,18 +8,33 @@ import { ManualClock, settle } from '../../support/manual-clock.js'
 
 type Callback = (error: Error | null, result?: string) => void
 
+/** As much of a script as is needed to answer it. */
+interface Submitted {
+  readonly text: string
+  handleError(error: Error): void
+  handleCommandComplete(message: { text: string }): void
+  handleReadyForQuery(): void
+}
+
 /** As much of node-postgres' client as a pipeline uses. */
 class FakeClient extends EventEmitter {
   readonly log: string[] = []
+  readonly sent: Submitted[] = []
   readonly connection = Object.assign(new EventEmitter(), {
     stream: { writable: true, cork: () => this.log.push('cork'), uncork: () => this.log.push('uncork') },
   })
   pipeline = false
+  status = 'I'
   _queryable = true
   readonly _queryQueue: Submittable[] = []
   _pulseQueryQueue(): void {
-    this._queryQueue.length = 0
-    this.log.push('send')
+    for (const query of this._queryQueue.splice(0)) {
+      this.sent.push(query as unknown as Submitted)
+      this.log.push('send')
+    }
+  }
+  getTransactionStatus(): string {
+    return this.status
   }
 }
 
@@ -46,22 +61,18 @@ function makeRig() {
   })
   const send = () => {
     let tell: Callback = () => {}
-    const outcome: { error?: Error; result?: string } = {}
     const sent = pipeline.send<string>((callback) => {
       tell = callback
       return {} as Submittable
     })
-    sent.then(
-      (result) => (outcome.result = result),
-      (error: Error) => (outcome.error = error),
-    )
+    const outcome = outcomeOf(sent)
     return { outcome, tell: (error: Error | null, result?: string) => tell(error, result) }
   }
   const ready = async () => {
     client.connection.emit('readyForQuery')
     await settle()
   }
-  return { clock, client, silent, overruns, send, ready }
+  return { clock, client, pipeline, silent, overruns, send, ready }
 }
 
 function serverError(code: string, severity = 'ERROR'): Error {
@@ -168,3 +179,64 @@ test('a cancel that was meant for one before it is told as such, as long as it m
   await ready()
   expect(wasHitByMistake(error)).toBe(false)
 })
+
+test('a COMMIT that fails is told with its own error, and what is behind it goes on', async () => {
+  const { pipeline, client, send, ready } = makeRig()
+  client.status = 'T'
+  const committed = outcomeOf(pipeline.commit())
+  expect(pipeline.isCommitting).toBe(true)
+  const behind = send()
+  const error = serverError('23503')
+  client.sent[0]!.handleError(error)
+  client.status = 'I'
+  await ready()
+  expect(pipeline.isCommitting).toBe(false)
+  expect(committed).toEqual({ error })
+  expect(wasAnswered(error)).toBe(true)
+  behind.tell(null, 'done')
+  await ready()
+  expect(behind.outcome).toEqual({ result: 'done' })
+  expect(client.sent).toHaveLength(2)
+})
+
+test('a COMMIT that leaves its transaction open is rolled back, and what was behind it was hit by that', async () => {
+  const { pipeline, client, send, ready } = makeRig()
+  client.status = 'T'
+  const committed = outcomeOf(pipeline.commit())
+  const [behind, other] = [send(), send()]
+  const cancelled = serverError('57014')
+  client.sent[0]!.handleError(cancelled)
+  client.status = 'E'
+  await ready()
+  expect(client.sent.map(({ text }) => text)).toEqual(['COMMIT', undefined, undefined, 'ROLLBACK'])
+  // Whoever committed is told when there is no transaction any more.
+  expect(committed).toEqual({})
+  const refused = serverError('25P02')
+  behind.tell(refused)
+  await ready()
+  expect(wasHitByMistake(refused)).toBe(true)
+  // An error of its own is its own.
+  const ownError = serverError('22012')
+  other.tell(ownError)
+  await ready()
+  expect(wasHitByMistake(ownError)).toBe(false)
+  const later = send()
+  client.sent[3]!.handleCommandComplete({ text: 'ROLLBACK' })
+  client.sent[3]!.handleReadyForQuery()
+  client.status = 'I'
+  await ready()
+  expect(committed).toEqual({ error: cancelled })
+  const unrelated = serverError('25P02')
+  later.tell(unrelated)
+  await ready()
+  expect(wasHitByMistake(unrelated)).toBe(false)
+})
+
+function outcomeOf(promise: Promise<string>): { error?: Error; result?: string } {
+  const outcome: { error?: Error; result?: string } = {}
+  promise.then(
+    (result) => (outcome.result = result),
+    (error: Error) => (outcome.error = error),
+  )
+  return outcome
+}

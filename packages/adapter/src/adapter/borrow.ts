@@ -10,11 +10,12 @@ import { openedByHand, outcomeUnknown } from './transaction-errors.js'
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
 
-const SHARED: AcquireOptions = { shared: true }
+const ALONE: AcquireOptions = { follows: true }
+const SHARED: AcquireOptions = { follows: true, shared: true }
 
 /** How to borrow for one statement: where it leaves nothing, a connection that others use at the same time will do. */
-export function loanFor(lender: Lender, text: string): AcquireOptions | undefined {
-  return lender.pipelines && leavesNothing(text) ? SHARED : undefined
+export function loanFor(lender: Lender, text: string): AcquireOptions {
+  return lender.pipelines && leavesNothing(text) ? SHARED : ALONE
 }
 
 /**

@@ -1,26 +1,36 @@
 /** COMMIT, and what its answer says: only that of the server tells whether anything was saved. */
 import { columnsOf } from '../convert/columns.js'
 import type { PgConnection } from '../pg/connection.js'
-import { isAnswer, wasNeverProcessed } from '../pg/statement-errors.js'
+import { isAnswer, wasAnswered, wasNeverProcessed } from '../pg/statement-errors.js'
 import { type Failure, lostBeforeCommit, nothingSaved, outcomeUnknown } from './transaction-errors.js'
 
-/** COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT). */
+/**
+ * COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT).
+ *
+ * @param handOver - Told, where COMMIT goes by itself, that it is under way: the connection may be another's from then on.
+ */
 export async function commit(
   connection: PgConnection,
   before: readonly string[],
   failure: Failure | undefined,
+  handOver: ((answered: Promise<unknown>) => void) | undefined,
 ): Promise<void> {
   // The wait for a statement was given up, or its answer could not be read: its caller was told that it had failed.
   if (failure !== undefined && !connection.isBroken && !connection.hasFailed) throw nothingSaved(failure)
   let tag: string
   try {
-    tag = await command(connection, 'COMMIT', before)
+    if (handOver === undefined || before.length > 0) {
+      tag = await command(connection, 'COMMIT', before)
+    } else {
+      const answer = connection.commit()
+      handOver(answer)
+      tag = await answer
+    }
   } catch (error) {
     if (wasNeverProcessed(error)) throw lostBeforeCommit(error as Error, failure)
     // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
-    throw connection.isBroken || !isAnswer(error)
-      ? outcomeUnknown('the transaction was committed', error)
-      : error
+    const isAnswered = wasAnswered(error) || (isAnswer(error) && !connection.isBroken)
+    throw isAnswered ? error : outcomeUnknown('the transaction was committed', error)
   }
   if (tag !== 'COMMIT') throw nothingSaved(failure)
 }

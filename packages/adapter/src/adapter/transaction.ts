@@ -46,7 +46,7 @@ export async function startTransaction(
 ): Promise<Transaction> {
   const { acquire, autosave } = settings.transaction
   const preamble = new Preamble(openingOf(settings.transaction, isolationLevel), autosave === 'always')
-  const lease = acquire === 'start' ? await lender.acquire() : undefined
+  const lease = acquire === 'start' ? await lender.acquire({ follows: true }) : undefined
   return new RealPoolTransaction(lender, settings, preamble, lease)
 }
 
@@ -155,7 +155,7 @@ class RealPoolTransaction implements Transaction {
     try {
       if (this.#endedBy !== undefined) throw this.#endedBy
       if (this.#preamble.hasBegun && this.#lease !== undefined) {
-        await commit(this.#lease.connection, this.#preamble.beforeCommit(), this.#failure)
+        await commit(this.#lease.connection, this.#preamble.beforeCommit(), this.#failure, this.#handOver)
       } else if (this.#failure !== undefined) throw nothingSaved(this.#failure)
       isCommitted = true
     } catch (error) {
@@ -163,6 +163,13 @@ class RealPoolTransaction implements Transaction {
     } finally {
       this.#publisher.ended(isCommitted ? 'committed' : 'failed')
       void this.#lease?.release()
+    }
+  }
+
+  get #handOver(): ((answered: Promise<unknown>) => void) | undefined {
+    if (!this.#lender.handsOver) return undefined
+    return (answered) => {
+      if (this.#lease?.handOver(answered) === true) this.#lease = undefined
     }
   }
 
@@ -249,7 +256,8 @@ class RealPoolTransaction implements Transaction {
   async #sendFirst<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#send(text, before, send)
+        const sent = this.#send(text, before, send)
+        return await (this.#lease?.connection.isCommitting === true ? this.#unlessRolledBack(sent) : sent)
       } catch (error) {
         const lease = this.#lease
         if (lease === undefined || this.#hasRolledBack || attempt === MOST_ATTEMPTS) throw error
@@ -269,6 +277,15 @@ class RealPoolTransaction implements Transaction {
         })
       }
     }
+  }
+
+  /** Behind the COMMIT of another nothing is cancelled: a rollback leaves the statement to itself, and nobody waits. */
+  #unlessRolledBack<T>(sent: Promise<T>): Promise<T> {
+    const { signal } = this.#abort
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      sent.then(resolve, reject)
+    })
   }
 
   async #send<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
@@ -296,7 +313,7 @@ class RealPoolTransaction implements Transaction {
   }
 
   async #acquire(): Promise<Lease<PgConnection>> {
-    const lease = await this.#lender.acquire({ signal: this.#abort.signal })
+    const lease = await this.#lender.acquire({ signal: this.#abort.signal, follows: true })
     if (!this.#hasRolledBack) {
       this.#publisher.begun(lease.connection)
       return lease

@@ -167,9 +167,15 @@ export class PgConnection {
     return this.isBusy || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
   }
 
-  /** Whether one more may share it: what is under way on it has left nothing behind so far. */
+  /** Whether one more may send on it: what is under way has left nothing behind so far, and is not going to. */
   get mayBeJoined(): boolean {
-    return !this.isBroken && !this.isChanged && transactionStatus(this.client) === 'I'
+    if (this.isBroken || this.isChanged) return false
+    return transactionStatus(this.client) === 'I' || this.isCommitting
+  }
+
+  /** Whether the COMMIT of whoever had it before is not answered yet. */
+  get isCommitting(): boolean {
+    return this.#pipeline?.isCommitting === true
   }
 
   /**
@@ -185,11 +191,22 @@ export class PgConnection {
       return await this.#runOnce(config, before)
     } catch (error) {
       // It did not run, and where it stood by itself nothing else has failed with it.
-      if (!wasStale(error) && !wasHitByMistake(error)) throw error
-      if (this.isShared && this.isBroken) throw neverSent(error as Error)
-      if (this.isBroken || this.isInTransaction) throw error
+      const isHit = wasHitByMistake(error)
+      if (!wasStale(error) && !isHit) throw error
+      if (this.isBroken && (this.isShared || isHit)) throw neverSent(error as Error)
+      // The transaction of a COMMIT that it was hit with is another's, and is being rolled back.
+      if (this.isBroken || (this.isInTransaction && !isHit)) throw error
       return this.#runOnce(config, before, true)
     }
+  }
+
+  /**
+   * Sends COMMIT, behind which the next borrower may send at once. Settles when it is answered; should it fail, there is
+   * no transaction either by then.
+   */
+  async commit(): Promise<string> {
+    this.#hasBegun = false
+    return this.#flights.commit()
   }
 
   /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2); returns the last tag. */
@@ -209,8 +226,10 @@ export class PgConnection {
     const prepared = isAgain && this.isShared && known?.isSent === true ? undefined : known
     const surplus = statements?.takeSurplus() ?? NO_COMMANDS
     let statement: Statement<C> | undefined
+    // Behind others, or behind the COMMIT of whoever had the connection before.
+    const isPipelined = this.isShared || this.#pipeline?.isInFlight === true
     try {
-      if (this.isShared) {
+      if (isPipelined) {
         return await this.#flights.send<StatementResult<C>>(
           (callback) => (statement = new Statement(config, before, prepared, surplus, callback)),
         )
@@ -228,7 +247,7 @@ export class PgConnection {
       if (unusable !== undefined) statements?.forget(unusable)
       // The server ended the session before it came to what was behind that in flight.
       const isDone = wasAnswered(error) || wasNeverProcessed(error)
-      if (this.isShared && isFatal(this.#lost) && !this.#hasBegun && !isDone) throw neverSent(error as Error)
+      if (isPipelined && isFatal(this.#lost) && !this.#hasBegun && !isDone) throw neverSent(error as Error)
       throw error
     }
   }

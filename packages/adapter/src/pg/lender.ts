@@ -37,6 +37,8 @@ export interface Lender {
   readonly name: string
   /** Whether borrowers may share connections. */
   readonly pipelines: boolean
+  /** Whether a connection may go to the next borrower before COMMIT is answered. */
+  readonly handsOver: boolean
   /** Begins to make connections. Does nothing when open; throws when closed for good. */
   open(): void
   /** Resolves once the lender is as ready as it is meant to be. */
@@ -84,6 +86,7 @@ export function makeLender(
 class PoolLender implements Lender {
   readonly name: string
   readonly pipelines: boolean
+  readonly handsOver: boolean
   readonly #counters = new Counters()
   /** What was counted before the last `popStats`. */
   readonly #popped = new Counters()
@@ -117,6 +120,7 @@ class PoolLender implements Lender {
     this.#echo = options.echo
     this.#sharesSessions = options.pooler === 'transaction'
     this.pipelines = pool.pipelining > 1
+    this.handsOver = mayHandOver(options)
     this.#sizes = pool
     this.#onPoolError = onPoolError
     this.#pool = new Pool(connector, pool, clock, {
@@ -223,6 +227,12 @@ class PoolLender implements Lender {
   protected statsOf(counters: Counters): PoolStats {
     return this.#pool.getStats(counters)
   }
+}
+
+/** Where nothing must happen between two borrowers, and none has a deadline that the other's COMMIT would eat up. */
+function mayHandOver({ transaction, pgPool, pooler, queryTimeout, hooks }: ResolvedOptions): boolean {
+  const mustBeAlone = pgPool !== undefined || pooler === 'transaction' || hooks.reset !== undefined
+  return transaction.handOver && !mustBeAlone && queryTimeout === Infinity
 }
 
 /** Lends what a `pg.Pool` of the user's lends us. How many connections there are, and which, is its affair. */

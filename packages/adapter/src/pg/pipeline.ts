@@ -1,12 +1,21 @@
 /**
  * Statements of several borrowers in flight on one connection, each with its own Sync and so its own error
  * (PostgreSQL manual 54.2.4, pipelining). The server answers in the order in which they were sent, each answer ended
- * by a ReadyForQuery: the first in flight is the one that it is at. None of them may leave anything in the session.
+ * by a ReadyForQuery: the first in flight is the one that it is at. None of them may leave anything in the session, but
+ * for the last, and a COMMIT is behind what it ends.
  */
 import type { Client, Submittable } from 'pg'
 import type { Clock, Timer } from '../pool/clock.js'
-import { isUsable, onReady, socketOf, submitPipelined } from './client-state.js'
-import { isFatal, noteAnswered, noteHitByMistake, overrunError, wasCancelled } from './statement-errors.js'
+import { isUsable, onReady, socketOf, submitPipelined, transactionStatus } from './client-state.js'
+import { Script } from './statement.js'
+import {
+  isFatal,
+  noteAnswered,
+  noteHitByMistake,
+  overrunError,
+  wasCancelled,
+  wasInFailedTransaction,
+} from './statement-errors.js'
 
 /** A deadline that is set for one statement. */
 export interface Overrun {
@@ -33,8 +42,9 @@ interface Flight {
   error: Error | undefined
   overrun: Overrun | undefined
   silence: Timer | undefined
-  /** Whether a cancel request that was meant for another may have hit it. */
+  /** Whether a cancel request that was meant for another may have hit it, or a failure of another's COMMIT. */
   mayBeHit: boolean
+  readonly isCommit: boolean
 }
 
 export class Pipeline {
@@ -57,11 +67,25 @@ export class Pipeline {
     client.once('end', () => this.#onEnd())
   }
 
+  get isInFlight(): boolean {
+    return this.#flights.length > 0
+  }
+
+  /** Whether a COMMIT is in flight, behind which the server is in no transaction. */
+  get isCommitting(): boolean {
+    return this.#flights.some(({ isCommit }) => isCommit)
+  }
+
+  /** Sends COMMIT, behind which others may send at once. Resolves to the tag of the answer. */
+  commit(): Promise<string> {
+    return this.#fly((callback) => new Script('COMMIT', callback), { isCommit: true })
+  }
+
   /** Sends a statement. Settles when the server is ready for what follows it, or never will be. */
   async send<R>(statementFor: (callback: Callback<R>) => Submittable): Promise<R> {
     let sent: Flight | undefined
     try {
-      return await this.#fly(statementFor, (flight) => (sent = flight))
+      return await this.#fly(statementFor, { onSent: (flight) => (sent = flight) })
     } finally {
       const cancelled = sent?.overrun?.cancelled
       if (cancelled !== undefined) await this.#events.outlive(cancelled)
@@ -70,7 +94,7 @@ export class Pipeline {
 
   #fly<R>(
     statementFor: (callback: Callback<R>) => Submittable,
-    onSent: (flight: Flight) => void,
+    { isCommit = false, onSent }: { isCommit?: boolean; onSent?: (flight: Flight) => void } = {},
   ): Promise<R> {
     return new Promise((resolve, reject) => {
       const flight: Flight = {
@@ -79,8 +103,9 @@ export class Pipeline {
         overrun: undefined,
         silence: undefined,
         mayBeHit: this.#cancels > 0,
+        isCommit,
       }
-      onSent(flight)
+      onSent?.(flight)
       const statement = statementFor((error, result) => {
         if (error === null) resolve(result as R)
         else this.#onError(flight, error)
@@ -127,10 +152,22 @@ export class Pipeline {
   #onReady(): void {
     const flight = this.#flights.shift()
     if (flight === undefined) return
-    if (flight.error === undefined) flight.overrun?.end()
-    else this.#fail(flight, flight.error, true)
     const [next] = this.#flights
+    if (flight.error === undefined) flight.overrun?.end()
+    else if (flight.isCommit && transactionStatus(this.#client) !== 'I') this.#rollBack(flight, flight.error)
+    else this.#fail(flight, flight.error, true)
     if (next !== undefined) this.#begin(next)
+  }
+
+  /**
+   * A COMMIT that was cancelled before it began leaves its transaction open. The server has refused what was in flight
+   * behind it, or is going to.
+   */
+  #rollBack(commit: Flight, error: Error): void {
+    commit.silence?.cancel()
+    for (const other of this.#flights) other.mayBeHit = true
+    const fail = (): void => this.#fail(commit, error, true)
+    this.#fly((callback) => new Script('ROLLBACK', callback)).then(fail, fail)
   }
 
   /** The connection is gone. The client has told those of it that it knows; it has forgotten who had an error. */
@@ -146,7 +183,8 @@ export class Pipeline {
     const isLate = overrun?.cancelled !== undefined
     const told = isLate ? overrunError(overrun.ms, error) : error
     if (isAnswered) noteAnswered(told)
-    if (isAnswered && !isLate && mayBeHit && wasCancelled(error)) noteHitByMistake(told)
+    const isHit = mayBeHit && (wasCancelled(error) || wasInFailedTransaction(error))
+    if (isAnswered && !isLate && isHit) noteHitByMistake(told)
     reject(told)
   }
 }

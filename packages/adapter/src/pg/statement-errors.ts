@@ -13,6 +13,7 @@ const answered = new WeakSet<Error>()
 const hitByMistake = new WeakSet<Error>()
 
 const QUERY_CANCELED = '57014'
+const IN_FAILED_SQL_TRANSACTION = '25P02'
 
 /**
  * With these the server refuses what the session has prepared: it is not there any more (26000), returns something
@@ -62,13 +63,21 @@ export function noteAnswered(error: Error): void {
 }
 
 export function wasCancelled(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown }
-  return code === QUERY_CANCELED
+  return codeOf(error) === QUERY_CANCELED
+}
+
+export function wasInFailedTransaction(error: unknown): boolean {
+  return codeOf(error) === IN_FAILED_SQL_TRANSACTION
+}
+
+function codeOf(error: unknown): unknown {
+  return ((error ?? {}) as { code?: unknown }).code
 }
 
 /**
- * Whether a statement was cancelled in the place of another, which was in flight before it on the same connection. A
- * statement by itself has saved nothing then.
+ * Whether a statement was cancelled in the place of another, which was in flight before it on the same connection, or
+ * refused because of the COMMIT before it. A statement by itself has saved nothing then, and a transaction that it
+ * began has saved nothing either.
  */
 export function wasHitByMistake(error: unknown): boolean {
   return error instanceof Error && hitByMistake.has(error)

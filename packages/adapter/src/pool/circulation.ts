@@ -124,7 +124,7 @@ export class Circulation<C, W extends QueueItem> {
     return this.#firstFit() === undefined ? undefined : this.#ledger.takeIdle(isShared)
   }
 
-  /** Whether one more may share a connection that is shared already. */
+  /** Whether one more may send on a connection that is in use. */
   mayBeJoined(entry: Entry<C>): boolean {
     if (this.#heartbeat.wasFrozen) this.#alarms++
     // After an alarm it must show first that it lives, by an answer to those who have it.
@@ -159,9 +159,35 @@ export class Circulation<C, W extends QueueItem> {
     await Promise.all(entries.map((entry) => this.#retire(entry, 'drained')))
   }
 
-  /** A borrower is done; resolves when the connection is free again, or closed. Never rejects. */
-  takeBack(entry: Entry<C>, how: 'released' | 'destroyed'): Promise<void> {
-    if (how === 'destroyed') return this.#retire(entry, 'destroyed')
+  /**
+   * The borrower of a connection waits for nothing any more but the answer to what it sent last: if it is fit, it goes
+   * on to the waiter returned.
+   */
+  handOver(entry: Entry<C>, answered: Promise<unknown>): W | undefined {
+    if (this.#reasonNotToKeep(entry) !== undefined || !this.mayBeJoined(entry)) return undefined
+    const waiter = this.#ledger.handOver(entry)
+    if (waiter === undefined) return undefined
+    entry.unanswered++
+    const onAnswered = (): void => {
+      entry.unanswered--
+      // Whoever followed was done with it before.
+      if (entry.unanswered === 0 && entry.place === 'reserved') void this.takeBack(entry)
+    }
+    answered.then(onAnswered, onAnswered)
+    return waiter
+  }
+
+  /**
+   * The last borrower is done; resolves when the connection is free again, or closed, or left to whoever waits for an
+   * answer on it. Never rejects.
+   */
+  takeBack(entry: Entry<C>): Promise<void> {
+    if (entry.unanswered > 0) {
+      // To end now what was left behind could end what is not answered.
+      this.#ledger.reserve(entry)
+      return DONE
+    }
+    if (entry.isUseless) return this.#retire(entry, 'destroyed')
     // It has just been in use: should it be dead all the same, its condition says so.
     entry.alarmsCleared = this.#alarms
     return this.#sort(entry, this.#connector.conditionOnReturn(entry.connection))

@@ -3,17 +3,21 @@ import { LeaseError } from './errors.js'
 import type { Entry } from './ledger.js'
 import type { Loan } from './types.js'
 
-/** What becomes of a connection when its borrower is done with it. */
-export type TakeBack<C> = (
-  lease: Lease<C>,
-  entry: Entry<C>,
-  how: 'released' | 'destroyed',
-  reason?: Error,
-) => Promise<void>
+/** Who lends: told what becomes of a connection when its borrower is done with it. */
+export interface LeaseOwner<C> {
+  takeBack(
+    lease: Lease<C>,
+    entry: Entry<C>,
+    how: 'released' | 'destroyed',
+    reason: Error | undefined,
+  ): Promise<void>
+  /** Whether there is somebody to whom it is handed over. */
+  handOver(lease: Lease<C>, entry: Entry<C>, answered: Promise<unknown>): boolean
+}
 
 export class Lease<C> {
   readonly #entry: Entry<C>
-  readonly #takeBack: TakeBack<C>
+  readonly #owner: LeaseOwner<C>
   /** @internal */
   readonly lentAt: number
   /** @internal Where loans are followed. */
@@ -21,9 +25,9 @@ export class Lease<C> {
   #isReturned = false
 
   /** @internal Leases come from `Pool.acquire`. */
-  constructor(entry: Entry<C>, takeBack: TakeBack<C>, lentAt: number, loan: Loan | undefined) {
+  constructor(entry: Entry<C>, owner: LeaseOwner<C>, lentAt: number, loan: Loan | undefined) {
     this.#entry = entry
-    this.#takeBack = takeBack
+    this.#owner = owner
     this.lentAt = lentAt
     this.loan = loan
   }
@@ -52,10 +56,25 @@ export class Lease<C> {
     return this.#return('destroyed', reason)
   }
 
+  /**
+   * Hands the connection over to whoever waits for one first, although what was sent on it last is not answered yet,
+   * if that one is ready to follow. Returns whether it did: then the lease is over. Until `answered` settles, the
+   * connection goes nowhere else, and nothing is done to it.
+   */
+  handOver(answered: Promise<unknown>): boolean {
+    this.#expectNotReturned()
+    this.#isReturned = this.#owner.handOver(this, this.#entry, answered)
+    return this.#isReturned
+  }
+
   #return(how: 'released' | 'destroyed', reason?: Error): Promise<void> {
+    this.#expectNotReturned()
+    this.#isReturned = true
+    return this.#owner.takeBack(this, this.#entry, how, reason)
+  }
+
+  #expectNotReturned(): void {
     if (this.#isReturned)
       throw new LeaseError('the lease is over already: release or destroy it exactly once')
-    this.#isReturned = true
-    return this.#takeBack(this, this.#entry, how, reason)
   }
 }

@@ -34,8 +34,10 @@ export class Entry<C> extends ListItem {
   sharers = 0
   /** While it is shared: since when the server is at the call that it is at now. */
   headSince = 0
-  /** Whether one of those who share it found it to be of no use. */
+  /** Whether one of those who had it, or have it together, found it to be of no use. */
   isUseless = false
+  /** How many have handed it over, and wait for the answer to what they sent last. */
+  unanswered = 0
   /** When it last fell idle. */
   idleSince = 0
   /** The pool's generation when it was opened; `drain` begins another. */
@@ -192,6 +194,17 @@ export class Ledger<C, W extends QueueItem> {
     if (entry.place === 'leased') this.#move(entry, 'reserved')
     const waiter = this.#waiters.shift()
     this.#move(entry, waiter === undefined ? 'idle' : 'leased')
+    if (waiter?.isShared === true) this.join(entry)
+    return waiter
+  }
+
+  /**
+   * A connection that is lent goes on to the waiter returned, if the first who waits is ready to follow its borrower;
+   * else nothing happens.
+   */
+  handOver(entry: Entry<C>): W | undefined {
+    if (this.#waiters.first?.follows !== true) return undefined
+    const waiter = this.#waiters.shift()
     if (waiter?.isShared === true) this.join(entry)
     return waiter
   }

@@ -16,10 +16,11 @@ import {
   TooManyRequestsError,
   withoutStack,
 } from './errors.js'
-import { Lease, type TakeBack } from './lease.js'
+import { Lease, type LeaseOwner } from './lease.js'
 import { type Entry, Ledger } from './ledger.js'
 import { timeoutMessage, tooManyMessage } from './messages.js'
 import type { PoolObserver } from './observer.js'
+import type { QueueItem } from './queue.js'
 import { Sharing } from './sharing.js'
 import { Counters, type PoolStats } from './stats.js'
 import { Supply } from './supply.js'
@@ -143,9 +144,8 @@ export class Pool<C> {
     if (!this.isOpen) throw this.#notOpenError()
   }
 
-  acquire({ timeout = this.settings.timeout, signal, shared = false }: AcquireOptions = {}): Promise<
-    Lease<C>
-  > {
+  acquire(options: AcquireOptions = {}): Promise<Lease<C>> {
+    const { timeout = this.settings.timeout, signal, shared = false, follows = false } = options
     this.#counters.requestsNum++
     if (this.#state !== 'open') return this.#turnAway(this.#notOpenError())
     if (signal?.aborted === true) return this.#turnAway(signal.reason)
@@ -167,7 +167,7 @@ export class Pool<C> {
       const counts = this.#ledger.counts()
       return this.#turnAway(new TooManyRequestsError(tooManyMessage(name, maxWaiting, counts), { counts }))
     }
-    return this.#queue(timeout, signal, isShared, loan)
+    return this.#queue(timeout, signal, { isShared, follows }, loan)
   }
 
   /** Asks after every idle connection, replaces the dead ones, and tries to open what is missing. */
@@ -245,7 +245,7 @@ export class Pool<C> {
     const now = this.#clock.now()
     if (entry.sharers <= 1) entry.leasedAt = entry.headSince = now
     this.#connector.hold(entry.connection, entry.sharers > 0)
-    const lease = new Lease(entry, this.#takeBack, now, loan)
+    const lease = new Lease(entry, this.#owner, now, loan)
     loan?.onLent(lease)
     this.#observer?.onLent(entry.connection, request, waitedMs)
     return lease
@@ -254,12 +254,12 @@ export class Pool<C> {
   #queue(
     timeoutMs: number,
     signal: AbortSignal | undefined,
-    isShared: boolean,
+    kind: Pick<QueueItem, 'isShared' | 'follows'>,
     loan: Loan | undefined,
   ): Promise<Lease<C>> {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.now()
-      const waiter = new Waiter<Lease<C>>(++this.#requestsQueued, enqueuedAt, isShared, loan, resolve, reject)
+      const waiter = new Waiter<Lease<C>>(++this.#requestsQueued, enqueuedAt, kind, loan, resolve, reject)
       this.#ledger.enqueue(waiter)
       this.#counters.requestsQueued++
       waiter.watch(
@@ -321,29 +321,43 @@ export class Pool<C> {
     return Promise.reject(reason)
   }
 
-  // Bound once, so that a lease costs no closure.
-  readonly #takeBack: TakeBack<C> = (lease, entry, how, reason) => {
+  // Made once, so that a lease costs no closure.
+  readonly #owner: LeaseOwner<C> = {
+    takeBack: (lease, entry, how, reason) => {
+      this.#end(lease, entry, how, reason)
+      if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
+      if (how === 'destroyed') entry.isUseless = true
+      return entry.sharers > 0 ? this.#leave(entry) : this.#takeBack(entry)
+    },
+    handOver: (lease, entry, answered) => {
+      const waiter = this.#circulation.handOver(entry, answered)
+      if (waiter === undefined) return false
+      this.#end(lease, entry, 'released')
+      this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+      this.#grant(waiter, entry)
+      this.#sharing?.serve()
+      return true
+    },
+  }
+
+  #end(lease: Lease<C>, { connection }: Entry<C>, how: 'released' | 'destroyed', reason?: Error): void {
     const heldMs = this.#clock.now() - lease.lentAt
     this.#counters.useTimes.record(heldMs)
-    this.#observer?.onReturned(entry.connection, how, heldMs, reason)
+    this.#observer?.onReturned(connection, how, heldMs, reason)
     lease.loan?.onReturned()
-    if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
-    if (entry.sharers > 0) return this.#leave(entry, how)
-    this.#counters.usageMs += heldMs
-    return this.#circulation.takeBack(entry, how)
   }
 
   /** One who shares a connection is done with it; with the last of them it goes its way. */
-  #leave(entry: Entry<C>, how: 'released' | 'destroyed'): Promise<void> {
-    if (how === 'destroyed') entry.isUseless = true
-    else this.#circulation.noteAnswer(entry)
-    let done = DONE
-    if (this.#sharing?.leave(entry) === 0) {
-      this.#counters.usageMs += this.#clock.now() - entry.leasedAt
-      done = this.#circulation.takeBack(entry, entry.isUseless ? 'destroyed' : how)
-    }
+  #leave(entry: Entry<C>): Promise<void> {
+    if (!entry.isUseless) this.#circulation.noteAnswer(entry)
+    const done = this.#sharing?.leave(entry) === 0 ? this.#takeBack(entry) : DONE
     this.#sharing?.serve()
     return done
+  }
+
+  #takeBack(entry: Entry<C>): Promise<void> {
+    this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+    return this.#circulation.takeBack(entry)
   }
 
   // --- What happens to connections ---

@@ -7,6 +7,8 @@ import { List, ListItem } from './list.js'
 export class QueueItem extends ListItem {
   /** Whether a connection that others use already would do. */
   readonly isShared: boolean = false
+  /** Whether a connection will do on which another waits for the last answer. */
+  readonly follows: boolean = false
   /** @internal Its place in the common order. */
   ticket = 0
 }
@@ -33,14 +35,19 @@ export class Queue<W extends QueueItem> {
     this.#listOf(item).push(item)
   }
 
-  /** Takes the first of all. */
-  shift(): W | undefined {
+  /** The first of all. */
+  get first(): W | undefined {
     const exclusive = this.#exclusive.first
     const shared = this.#shared.first
-    if (shared === undefined) return this.#exclusive.shift()
-    return exclusive === undefined || shared.ticket < exclusive.ticket
-      ? this.#shared.shift()
-      : this.#exclusive.shift()
+    if (exclusive === undefined || shared === undefined) return exclusive ?? shared
+    return shared.ticket < exclusive.ticket ? shared : exclusive
+  }
+
+  /** Takes the first of all. */
+  shift(): W | undefined {
+    const { first } = this
+    if (first !== undefined) this.remove(first)
+    return first
   }
 
   /** Whether the item was in the queue, and now is not. */

@@ -37,7 +37,7 @@ export interface Connector<C> {
   onLost(connection: C, listener: (error: Error) => void): void
   /** Called each time a connection is lent: from now on it keeps the process alive. */
   hold(connection: C, isShared?: boolean): void
-  /** Whether one more borrower may share a connection, from what is known of it while others use it. */
+  /** Whether one more borrower may send on a connection, from what is known of it while others use it. */
   mayBeJoined(connection: C): boolean
   /** Called when a connection falls idle: from now on it does not keep the process alive. */
   rest(connection: C): void
@@ -108,6 +108,8 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined
   /** Whether a connection will do that others use at the same time. */
   readonly shared?: boolean | undefined
+  /** Whether a connection will do that was handed over: on which another waits for the last answer. */
+  readonly follows?: boolean | undefined
 }
 
 export interface CloseOptions {

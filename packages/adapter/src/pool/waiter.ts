@@ -6,6 +6,7 @@ import type { Loan } from './types.js'
 
 export class Waiter<L> extends QueueItem {
   override readonly isShared: boolean
+  override readonly follows: boolean
   /** Tells it from the others of its pool. */
   readonly request: number
   readonly enqueuedAt: number
@@ -18,7 +19,7 @@ export class Waiter<L> extends QueueItem {
   constructor(
     request: number,
     enqueuedAt: number,
-    isShared: boolean,
+    { isShared, follows }: Pick<QueueItem, 'isShared' | 'follows'>,
     loan: Loan | undefined,
     resolve: (lease: L) => void,
     reject: (reason: unknown) => void,
@@ -27,6 +28,7 @@ export class Waiter<L> extends QueueItem {
     this.request = request
     this.enqueuedAt = enqueuedAt
     this.isShared = isShared
+    this.follows = follows
     this.loan = loan
     this.#resolve = resolve
     this.#reject = reject

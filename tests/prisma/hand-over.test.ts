@@ -1,0 +1,336 @@
+// Commit hand-over (`transaction.handOver`): the next borrower's first packet follows COMMIT on the wire. What becomes of
+// the one concerns the other only where the connection itself ends.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { isOutcomeUnknown, isSilentRollback, type PoolOptions } from 'prisma-pg-real-pool'
+import { BACKEND, type OtherOptions } from '../support/backends.js'
+import { eventually } from '../support/eventually.js'
+import { describeOrSkip } from '../support/or-skip.js'
+import { WireTap } from '../support/wire-tap.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  knownErrorOf,
+  log,
+  logged,
+  type Opened,
+  PATIENT,
+  pidOf,
+  sessionEnds,
+  slowCommits,
+  SUBJECT,
+  type World,
+} from './support.js'
+
+const describeWhereHandedOver = describeOrSkip(
+  BACKEND === 'native' ? undefined : `over ${BACKEND} connections are not handed over`,
+)
+
+/** What the row is called behind which COMMIT takes its time, and how much. */
+const SLOW = 'slow'
+const SLOW_S = 2
+
+/** Who may follow. */
+const FOLLOWERS = ['transaction', 'call'] as const
+
+let world: World
+let tappedUrl: string
+const tap = new WireTap()
+
+beforeAll(async () => {
+  world = await createWorld()
+  await slowCommits(world, 'Log', SLOW_S, `NEW."text" = '${SLOW}'`)
+  tappedUrl = await tap.inFrontOf(world.database.url)
+})
+
+afterAll(async () => {
+  await world.close()
+  tap.close()
+})
+
+beforeEach(() => world.empty())
+
+afterEach(() => world.leave())
+
+async function open(pool: PoolOptions = {}, options: OtherOptions = {}): Promise<Opened> {
+  const opened = world.open(
+    { minSize: 1, maxSize: 1, timeout: '20s', ...pool },
+    { connectionString: tappedUrl, ...options },
+  )
+  await opened.adapter.pool.open({ wait: true })
+  await opened.prisma.$connect()
+  tap.take()
+  return opened
+}
+
+/** Commits a row, which takes its time, while others wait for the connection; resolves when the server is at it. */
+async function commitSlowly({ prisma, adapter }: Opened, others: () => Promise<unknown>[]) {
+  let waiting: Promise<unknown>[] = []
+  const committed = prisma.$transaction(async (tx) => {
+    await log(tx, SLOW)
+    waiting = others()
+    await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(waiting.length))
+    for (const each of waiting) each.catch(() => {})
+  }, PATIENT)
+  committed.catch(() => {})
+  const pid = await eventually(async () => {
+    const [row] = await world.database.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity
+        WHERE application_name = '${SUBJECT}' AND query = 'COMMIT' AND wait_event = 'PgSleep'`,
+    )
+    expect(row).toBeDefined()
+    return row!.pid
+  })
+  return { committed, waiting, pid }
+}
+
+/** What has been said on the wire behind COMMIT, while the server was still at that; waits for so many texts. */
+async function saidBehindCommit(count = 1): Promise<string[]> {
+  const texts: string[] = []
+  const behind = () => texts.slice(texts.indexOf('COMMIT') + 1)
+  await eventually(
+    () => {
+      texts.push(...tap.take().texts)
+      expect(behind().length).toBeGreaterThanOrEqual(count)
+    },
+    { timeoutMs: SLOW_S * 400 },
+  ).catch(() => {})
+  const [row] = await world.database.query<{ query: string }>(
+    `SELECT query FROM pg_stat_activity WHERE application_name = '${SUBJECT}'`,
+  )
+  expect(row?.query).toBe('COMMIT')
+  return behind()
+}
+
+/** Prisma sends what it has been asked for only once somebody waits for it. */
+const write = (prisma: Opened['prisma'], text: string) =>
+  prisma.$executeRawUnsafe(insert(text)).then((count) => count)
+
+const insert = (text: string) => `INSERT INTO "Log" ("text") VALUES ('${text}')`
+
+describeWhereHandedOver('behind a COMMIT that is not answered yet', () => {
+  test('the next transaction begins', async () => {
+    const opened = await open()
+    const { prisma, adapter } = opened
+    const { committed, waiting } = await commitSlowly(opened, () => [
+      prisma.$transaction(async (tx) => {
+        await tx.$executeRawUnsafe(insert('next'))
+        await tx.$executeRawUnsafe(insert('and more'))
+      }, PATIENT),
+    ])
+    expect(await saidBehindCommit(2)).toEqual(['BEGIN', insert('next')])
+    await Promise.all([committed, ...waiting])
+    expect(await logged(world)).toEqual([SLOW, 'next', 'and more'])
+    const ids = await world.database.query<{ id: string }>('SELECT DISTINCT xmin::text AS id FROM "Log"')
+    expect(ids).toHaveLength(2)
+    await expectAtRest(world, adapter, 1)
+    expect(adapter.pool.getStats()).toMatchObject({ connectionsNum: 1, returnsBad: 0 })
+  })
+
+  test('a statement is sent', async () => {
+    const opened = await open()
+    const { prisma, adapter } = opened
+    const { committed, waiting } = await commitSlowly(opened, () => [
+      write(prisma, 'next'),
+      write(prisma, 'last'),
+    ])
+    // One: what is handed over is handed to one.
+    expect(await saidBehindCommit(2)).toEqual([insert('next')])
+    await committed
+    expect(await Promise.all(waiting)).toEqual([1, 1])
+    expect(await logged(world)).toEqual([SLOW, 'next', 'last'])
+    await expectAtRest(world, adapter, 1)
+  })
+
+  test('statements that share a connection are sent, as many as may', async () => {
+    const opened = await open({ pipelining: 4 })
+    const { prisma, adapter } = opened
+    const texts = ['one', 'two', 'three']
+    const { committed, waiting } = await commitSlowly(opened, () => texts.map((text) => write(prisma, text)))
+    expect(await saidBehindCommit(3)).toEqual(texts.map(insert))
+    await committed
+    expect(await Promise.all(waiting)).toEqual([1, 1, 1])
+    expect(await logged(world)).toEqual([SLOW, ...texts])
+    await expectAtRest(world, adapter, 1)
+  })
+
+  test('a client that is lent to the application is not, nor is anything past it', async () => {
+    const opened = await open()
+    const { prisma, adapter } = opened
+    const { committed, waiting } = await commitSlowly(opened, () => [
+      adapter.pool.use((client) => client.query(insert('lent'))),
+      write(prisma, 'next'),
+    ])
+    expect(await saidBehindCommit()).toEqual([])
+    await Promise.all([committed, ...waiting])
+    expect(await logged(world)).toEqual([SLOW, 'lent', 'next'])
+  })
+
+  test.each<[string, PoolOptions, OtherOptions]>([
+    ['`handOver: false`', {}, { transaction: { handOver: false } }],
+    ['`queryTimeout`', {}, { queryTimeout: '1m' }],
+    ['a `reset` hook', { reset: () => Promise.resolve() }, {}],
+  ])('nothing is sent with %s', async (_, pool, options) => {
+    const opened = await open(pool, options)
+    const { committed, waiting } = await commitSlowly(opened, () => [write(opened.prisma, 'next')])
+    expect(await saidBehindCommit()).toEqual([])
+    await Promise.all([committed, ...waiting])
+    expect(await logged(world)).toEqual([SLOW, 'next'])
+  })
+
+  test('nothing is sent on a session that was changed', async () => {
+    const opened = await open()
+    const { prisma } = opened
+    let other: Promise<string[]> | undefined
+    await prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SELECT set_config('work_mem', '1234kB', false)`
+      other = prisma.$queryRaw<{ work_mem: string }[]>`SHOW work_mem`.then((rows) =>
+        rows.map(({ work_mem }) => work_mem),
+      )
+      await eventually(() => expect(opened.adapter.pool.getStats().requestsWaiting).toBe(1))
+    }, PATIENT)
+    expect(await other).not.toEqual(['1234kB'])
+  })
+
+  test('a transaction that is timed out leaves the COMMIT before it alone', async () => {
+    const opened = await open()
+    const { prisma, adapter } = opened
+    const before = performance.now()
+    const { committed, waiting, pid } = await commitSlowly(opened, () => [
+      knownErrorOf(
+        prisma.$transaction((tx) => tx.$executeRawUnsafe(insert('too late')), {
+          maxWait: 20_000,
+          timeout: 200,
+        }),
+      ),
+    ])
+    const [error] = await Promise.all(waiting)
+    expect(error).toMatchObject({ code: 'P2028' })
+    // Told while the server is still at the COMMIT.
+    const [row] = await world.database.query<{ query: string }>(
+      'SELECT query FROM pg_stat_activity WHERE pid = $1',
+      [pid],
+    )
+    expect(row?.query).toBe('COMMIT')
+    await committed
+    expect(performance.now() - before).toBeGreaterThan(SLOW_S * 900)
+    await eventually(() => expectAtRest(world, adapter, 1))
+    expect(await logged(world)).toEqual([SLOW])
+    expect(await pidOf(prisma)).toBe(pid)
+  })
+})
+
+describeWhereHandedOver('a COMMIT', () => {
+  /** A transaction that will fail as it commits, and two others that wait for its connection; returns its error. */
+  async function failToCommit(
+    { prisma, adapter }: Opened,
+    breakIt: (tx: Parameters<typeof log>[0]) => Promise<unknown>,
+    first: 'transaction' | 'call',
+  ) {
+    const others: Promise<unknown>[] = []
+    const begin = () =>
+      prisma.$transaction(async (next) => {
+        await log(next, 'next')
+        await log(next, 'and more')
+      }, PATIENT)
+    const call = () => write(prisma, 'call')
+    const error = await errorOf(
+      prisma.$transaction(async (tx) => {
+        await log(tx, 'not saved')
+        await breakIt(tx)
+        for (const start of first === 'transaction' ? [begin, call] : [call, begin]) {
+          others.push(start())
+          await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(others.length))
+        }
+      }, PATIENT),
+    )
+    await Promise.all(others)
+    const texts = first === 'transaction' ? ['next', 'and more', 'call'] : ['call', 'next', 'and more']
+    expect(await logged(world)).toEqual(texts)
+    await expectAtRest(world, adapter, 1)
+    expect(adapter.pool.getStats()).toMatchObject({ connectionsNum: 1, returnsBad: 0 })
+    return error
+  }
+
+  test.each(FOLLOWERS)('that fails does not concern a %s behind it', async (first) => {
+    const breakIt = (tx: Parameters<typeof log>[0]) => tx.deferred.create({ data: { id: 1, userId: 4711 } })
+    const error = await failToCommit(await open(), breakIt, first)
+    expect(error).toMatchObject({ code: 'P2003' })
+  })
+
+  test.each(FOLLOWERS)('that is answered by ROLLBACK does not concern a %s behind it', async (first) => {
+    const breakIt = (tx: Parameters<typeof log>[0]) => tx.$queryRaw`SELECT 1 / 0`.catch(() => {})
+    const error = await failToCommit(await open(), breakIt, first)
+    expect(isSilentRollback(error)).toBe(true)
+  })
+
+  test.each(FOLLOWERS.flatMap((first) => [1, 16].map((pipelining) => [first, pipelining] as const)))(
+    'that leaves its transaction open lets no %s into that, with `pipelining` %i',
+    async (first, pipelining) => {
+      const breakIt = () => {
+        tap.garble('COMMIT', 'COMMAT')
+        return Promise.resolve()
+      }
+      const error = await failToCommit(await open({ pipelining }), breakIt, first)
+      expect(error.message).toContain('syntax error at or near "COMMAT"')
+    },
+  )
+})
+
+describeWhereHandedOver('when the connection ends during a COMMIT', () => {
+  async function lose(end: (pid: number) => Promise<unknown>) {
+    const opened = await open()
+    const { prisma } = opened
+    const { committed, waiting, pid } = await commitSlowly(opened, () => [
+      prisma.$transaction(async (tx) => {
+        await log(tx, 'next')
+        await log(tx, 'and more')
+      }, PATIENT),
+    ])
+    expect((await saidBehindCommit())[0]).toBe('BEGIN')
+    await end(pid)
+    return { committed, waiting, opened, pid }
+  }
+
+  async function loseBeforeStatement(end: (pid: number) => Promise<unknown>, text: string) {
+    const opened = await open()
+    const { prisma } = opened
+    const { committed, waiting, pid } = await commitSlowly(opened, () => [write(prisma, text)])
+    expect(await saidBehindCommit()).toEqual([insert(text)])
+    await end(pid)
+    return { committed, waiting, pid }
+  }
+
+  const kill = (pid: number) => world.database.query('SELECT pg_terminate_backend($1)', [pid])
+
+  const cut = async (pid: number) => {
+    tap.cut()
+    await sessionEnds(world, pid)
+  }
+
+  test.each([
+    ['by the server', kill],
+    ['on the way', cut],
+  ])('%s, the transaction behind it runs on another, once', async (_, end) => {
+    const { committed, waiting, opened, pid } = await lose(end)
+    expect(isOutcomeUnknown(await errorOf(committed))).toBe(true)
+    await Promise.all(waiting)
+    expect((await logged(world)).filter((text) => text !== SLOW)).toEqual(['next', 'and more'])
+    expect(await pidOf(opened.prisma)).not.toBe(pid)
+    await expectAtRest(world, opened.adapter, 1)
+  })
+
+  test('by the server, which says so, the statement behind it runs on another, once', async () => {
+    const { committed, waiting } = await loseBeforeStatement(kill, 'next')
+    expect(isOutcomeUnknown(await errorOf(committed))).toBe(true)
+    expect(await Promise.all(waiting)).toEqual([1])
+    expect((await logged(world)).filter((text) => text !== SLOW)).toEqual(['next'])
+  })
+
+  test('on the way, nobody knows what became of the statement behind it, and it says so', async () => {
+    const { committed, waiting } = await loseBeforeStatement(cut, 'next')
+    expect(isOutcomeUnknown(await errorOf(committed))).toBe(true)
+    expect(isOutcomeUnknown(await errorOf(waiting[0]!))).toBe(true)
+    expect((await logged(world)).filter((text) => text === 'next').length).toBeLessThan(2)
+  })
+})

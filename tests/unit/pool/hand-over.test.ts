@@ -1,0 +1,228 @@
+// Connections that go from one borrower to the next before the last answer of the first: to whom they go, to whom they
+// do not, and what becomes of them meanwhile.
+import { describe, expect, test } from '@jest/globals'
+import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
+import type { AcquireOptions } from '../../../packages/adapter/src/pool/types.js'
+import type { FakeConnection } from '../../support/fake-connector.js'
+import { settle } from '../../support/manual-clock.js'
+import { expectNothingLeft, HOUR, MINUTE, openPool, type Outcome, type Rig, SECOND, track } from './support.js'
+
+type Request = Outcome<Lease<FakeConnection>>
+
+function ask({ clock, pool }: Rig, options: AcquireOptions = {}): Request {
+  return track(clock, pool.acquire({ follows: true, ...options }))
+}
+
+interface Answer {
+  readonly promise: Promise<void>
+  come(): Promise<void>
+  fail(): Promise<void>
+}
+
+function answer(): Answer {
+  let resolve = (): void => {}
+  let reject = (_error: Error): void => {}
+  const promise = new Promise<void>((onResolved, onRejected) => {
+    resolve = onResolved
+    reject = onRejected
+  })
+  // Whoever waits for it hears of a failure.
+  promise.catch(() => {})
+  return {
+    promise,
+    come: () => (resolve(), settle()),
+    fail: () => (reject(new Error('could not commit')), settle()),
+  }
+}
+
+/** The one connection of a pool, lent. */
+async function oneLent(settings: Parameters<typeof openPool>[0] = {}) {
+  const rig = await openPool({ minSize: 1, maxSize: 1, ...settings })
+  const lease = await rig.pool.acquire()
+  return { rig, lease, connection: lease.connection }
+}
+
+describe('a connection that is handed over', () => {
+  test('goes to whoever waits first, before the answer', async () => {
+    const { rig, lease } = await oneLent()
+    const [first, second] = [ask(rig), ask(rig)]
+    const { promise, come } = answer()
+    expect(lease.handOver(promise)).toBe(true)
+    await settle()
+    expect([first.state, second.state]).toEqual(['fulfilled', 'pending'])
+    expect(first.value?.connection.id).toBe(1)
+    expect(() => lease.release()).toThrow(/the lease is over already/)
+    expect(() => lease.handOver(promise)).toThrow(/the lease is over already/)
+    await come()
+    expect(second.state).toBe('pending')
+    await first.value?.release()
+    await settle()
+    expect(second.state).toBe('fulfilled')
+    await second.value?.release()
+    expect(rig.pool.getStats()).toMatchObject({ poolAvailable: 1, requestsWaiting: 0 })
+    await expectNothingLeft(rig)
+  })
+
+  test('stays with its borrower while nobody waits', async () => {
+    const { rig, lease } = await oneLent()
+    expect(lease.handOver(answer().promise)).toBe(false)
+    const request = ask(rig)
+    await settle()
+    expect(request.state).toBe('pending')
+    await lease.release()
+    await settle()
+    expect(request.state).toBe('fulfilled')
+  })
+
+  test('goes to nobody who is not ready to follow, nor past them', async () => {
+    const { rig, lease } = await oneLent()
+    const [first, second] = [ask(rig, { follows: false }), ask(rig)]
+    expect(lease.handOver(answer().promise)).toBe(false)
+    await lease.release()
+    await settle()
+    expect([first.state, second.state]).toEqual(['fulfilled', 'pending'])
+  })
+
+  test('that comes back before the answer goes nowhere until then', async () => {
+    const { rig, lease, connection } = await oneLent()
+    const [first, second] = [ask(rig), ask(rig)]
+    const { promise, come } = answer()
+    lease.handOver(promise)
+    await settle()
+    connection.condition = 'unclean'
+    await first.value?.release()
+    await settle()
+    expect(second.state).toBe('pending')
+    expect(connection.restored).toBe(0)
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 0 })
+    await come()
+    expect(connection.restored).toBe(1)
+    expect(second.state).toBe('fulfilled')
+    await second.value?.release()
+    await expectNothingLeft(rig)
+  })
+
+  test('and destroyed before the answer is closed behind it', async () => {
+    const { rig, lease, connection } = await oneLent()
+    const [first, second] = [ask(rig), ask(rig)]
+    const { promise, come } = answer()
+    lease.handOver(promise)
+    await settle()
+    await first.value?.destroy()
+    await settle()
+    expect(connection.isClosed).toBe(false)
+    await come()
+    expect(connection.isClosed).toBe(true)
+    await rig.clock.advance(SECOND)
+    expect(second.value?.connection.id).toBe(2)
+  })
+
+  test('goes on from one to the next, however late their answers', async () => {
+    const { rig, lease } = await oneLent()
+    const requests = [ask(rig), ask(rig), ask(rig)]
+    const answers = [answer(), answer()]
+    lease.handOver(answers[0]!.promise)
+    await settle()
+    expect(requests[0]?.value?.handOver(answers[1]!.promise)).toBe(true)
+    await settle()
+    expect(requests.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'pending'])
+    await requests[1]?.value?.release()
+    await answers[0]?.come()
+    expect(requests[2]?.state).toBe('pending')
+    await answers[1]?.come()
+    expect(requests[2]?.state).toBe('fulfilled')
+    await requests[2]?.value?.release()
+    await expectNothingLeft(rig)
+  })
+
+  test('is free after a failure as after any answer', async () => {
+    const { rig, lease } = await oneLent()
+    const [first, second] = [ask(rig), ask(rig)]
+    const { promise, fail } = answer()
+    lease.handOver(promise)
+    await settle()
+    await first.value?.release()
+    await fail()
+    expect(second.state).toBe('fulfilled')
+  })
+
+  test('may go to those who share it', async () => {
+    const { rig, lease } = await oneLent({ pipelining: 4 })
+    const calls = [1, 2, 3].map(() => ask(rig, { shared: true }))
+    const { promise, come } = answer()
+    expect(lease.handOver(promise)).toBe(true)
+    await settle()
+    expect(calls.map(({ state }) => state)).toEqual(Array(3).fill('fulfilled'))
+    for (const { value } of calls) void value?.release()
+    await settle()
+    expect(rig.pool.getStats().poolAvailable).toBe(0)
+    await come()
+    expect(rig.pool.getStats().poolAvailable).toBe(1)
+    await expectNothingLeft(rig)
+  })
+
+  test('counts as in use without a gap, and never twice', async () => {
+    const { rig, lease } = await oneLent()
+    const request = ask(rig)
+    const { promise, come } = answer()
+    await rig.clock.advance(100)
+    lease.handOver(promise)
+    await rig.clock.advance(30)
+    await come()
+    await rig.clock.advance(20)
+    await request.value?.release()
+    expect(rig.pool.getStats()).toMatchObject({ usageMs: 150, requestsWaitMs: 100 })
+  })
+
+  test('is closed by a pool that closes, once it is back and answered', async () => {
+    const { rig, lease, connection } = await oneLent()
+    const request = ask(rig)
+    const { promise, come } = answer()
+    lease.handOver(promise)
+    await settle()
+    const closed = track(rig.clock, rig.pool.close())
+    await request.value?.release()
+    await settle()
+    expect([connection.isClosed, closed.state]).toEqual([false, 'pending'])
+    await come()
+    expect([connection.isClosed, closed.state]).toEqual([true, 'fulfilled'])
+  })
+
+  test('and lost is replaced when its borrower is done, and the answer has failed', async () => {
+    const { rig, lease, connection } = await oneLent()
+    const [first, second] = [ask(rig), ask(rig)]
+    const { promise, fail } = answer()
+    lease.handOver(promise)
+    await settle()
+    rig.connector.lose(connection)
+    await first.value?.release()
+    await fail()
+    await rig.clock.advance(SECOND)
+    expect(second.value?.connection.id).toBe(2)
+  })
+})
+
+describe('a connection is not handed over', () => {
+  test.each<[string, (rig: Rig, connection: FakeConnection) => unknown]>([
+    ['that was lost', ({ connector }, connection) => connector.lose(connection)],
+    ['whose session was changed', (_, connection) => (connection.mayBeJoined = false)],
+    ['that is to be replaced', ({ pool }) => pool.drain()],
+    ['that is one too many', ({ pool }) => pool.resize({ minSize: 0, maxSize: 0 })],
+    ['whose lifetime is over', ({ clock }) => clock.advance(10 * MINUTE)],
+    ['that a freeze may have ended', ({ clock }) => clock.freeze(60 * SECOND)],
+  ])('%s', async (_, disturb) => {
+    const { rig, lease, connection } = await oneLent({ maxLifetime: 10 * MINUTE, timeout: HOUR })
+    const request = ask(rig)
+    await disturb(rig, connection)
+    expect(lease.handOver(answer().promise)).toBe(false)
+    expect(request.state).toBe('pending')
+    await lease.release()
+  })
+
+  test('of a pool in which each is lent once', async () => {
+    const { rig, lease } = await oneLent({ lendsOnce: true })
+    ask(rig)
+    expect(lease.handOver(answer().promise)).toBe(false)
+    await lease.release()
+  })
+})

@@ -47,13 +47,13 @@ export function compare(
     })
     try {
       for (const cell of plan.cells) {
-        const { work, setting } = cell
+        const { work, setting, contenders } = cell
         progress.tell(`${work.name}, ${setting.name}`)
         const proxy = setting.roundTripMs > 0 ? await proxies.of(setting.roundTripMs) : undefined
         const { poolSize } = setting
         const { learnedCalls } = plan.effort
-        const measured = await databases.withFresh(plan.contenders.length, (urls) => {
-          const entries = plan.contenders.map((contender, index) => {
+        const measured = await databases.withFresh(contenders.length, (urls) => {
+          const entries = contenders.map((contender, index) => {
             const directUrl = urls[index] ?? ''
             const url = proxy?.urlOf(directUrl) ?? directUrl
             return { contender, target: { url, directUrl, poolSize, learnedCalls } }
@@ -85,9 +85,9 @@ export function stepsOf(plan: Plan): number {
   return cells.length * effort.launches + counted.length * countedContenders(plan).length
 }
 
-/** What learners take was learned from others. */
+/** What learners take was learned from others, and details take what the whole takes. */
 function countedContenders({ contenders }: Plan): Contender[] {
-  return contenders.filter(({ isLearner }) => !isLearner)
+  return contenders.filter(({ isLearner, isFor }) => !isLearner && isFor === undefined)
 }
 
 /** One proxy for each distance, made when it is first needed. */

@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { PrismaPg } from '@prisma/adapter-pg'
 import type { Pool } from 'pg'
-import type { PoolOptions } from 'prisma-pg-real-pool'
+import type { RealPoolAdapterOptions } from 'prisma-pg-real-pool'
+import { connectAlone } from './adapter-alone.js'
 import { connectNull } from './null-adapter.js'
 import { connectPlainPg } from './plain-pg.js'
+import type { Setting } from './settings.js'
 import type { StartedWork, Unique, Work } from './works.js'
 
 /** The database, and what a contender may use of it. */
@@ -29,6 +31,8 @@ export interface Contender {
   readonly name: string
   /** Learns by heart what adapter-pg asks or answers before it begins. */
   readonly isLearner?: boolean
+  /** Where it is measured unless it is asked for by name, of one that shows a detail; none: everywhere. */
+  readonly isFor?: (work: Work, setting: Setting) => boolean
   connect(target: Target, work: Work, unique: Unique): Promise<Session>
 }
 
@@ -36,6 +40,8 @@ export interface Contender {
 export const BASELINE = 'adapter-pg'
 /** Who answers from memory: what it costs is Prisma's own. */
 export const NULL = 'null'
+/** The adapters without Prisma. */
+export const ALONE = { baseline: 'adapter-pg-alone', ours: 'ours-alone' } as const
 
 interface Adapter {
   readonly factory: SqlDriverAdapterFactory
@@ -43,7 +49,9 @@ interface Adapter {
 }
 
 /** Libraries are loaded only by the process that measures them. */
-function throughPrisma(name: string, open: (target: Target) => Promise<Adapter>): Contender {
+type OpenAdapter = (target: Target) => Promise<Adapter>
+
+function throughPrisma(name: string, open: OpenAdapter): Contender {
   return {
     name,
     async connect(target, work, unique) {
@@ -53,24 +61,38 @@ function throughPrisma(name: string, open: (target: Target) => Promise<Adapter>)
   }
 }
 
+function alone(name: string, open: OpenAdapter): Contender {
+  return {
+    name,
+    isLearner: true,
+    isFor: (_, setting) => setting.name === 'loopback',
+    connect: async (target, work, unique) => connectAlone((await open(target)).factory, target, work, unique),
+  }
+}
+
 type AdapterPgOptions = ConstructorParameters<typeof PrismaPg>[1]
 
-function adapterPg(name: string, options: AdapterPgOptions = {}): Contender {
-  return throughPrisma(name, async ({ url, poolSize }) => {
+function adapterPg(options: AdapterPgOptions = {}): OpenAdapter {
+  return async ({ url, poolSize }) => {
     const [official, { Pool }] = await Promise.all([import('@prisma/adapter-pg'), import('pg')])
     const pool = new Pool({ connectionString: url, max: poolSize })
     const factory = new official.PrismaPg(pool, { ...options, disposeExternalPool: true })
     return { factory, heldMs: watchHolding(pool) }
-  })
+  }
 }
 
-function ours(name: string, options: PoolOptions = {}): Contender {
-  return throughPrisma(name, async ({ url, poolSize }) => {
+function ours({ pipelining = 1, transaction = {} }: OurOptions = {}): OpenAdapter {
+  return async ({ url, poolSize }) => {
     const { RealPoolAdapter } = await import('prisma-pg-real-pool')
-    const pool: PoolOptions = { maxSize: poolSize, timeout: '1m', ...options }
-    const factory = new RealPoolAdapter({ connectionString: url, pool })
+    const pool = { maxSize: poolSize, timeout: '1m', pipelining } as const
+    const factory = new RealPoolAdapter({ connectionString: url, pool, transaction })
     return { factory, heldMs: () => factory.pool.getStats().usageMs }
-  })
+  }
+}
+
+interface OurOptions {
+  readonly pipelining?: number
+  readonly transaction?: RealPoolAdapterOptions['transaction']
 }
 
 /** Adds up from the first time it is asked, since to watch costs something. */
@@ -96,10 +118,16 @@ function watchHolding(pool: Pool): () => number {
 const nameOf = ({ sql }: { readonly sql: string }): string => createHash('md5').update(sql).digest('hex')
 
 export const CONTENDERS: readonly Contender[] = [
-  adapterPg(BASELINE),
-  adapterPg('adapter-pg-named', { statementNameGenerator: nameOf }),
-  ours('ours'),
-  ours('ours-pipelined', { pipelining: 16 }),
+  throughPrisma(BASELINE, adapterPg()),
+  throughPrisma('adapter-pg-named', adapterPg({ statementNameGenerator: nameOf })),
+  throughPrisma('ours', ours()),
+  throughPrisma('ours-pipelined', ours({ pipelining: 16 })),
+  {
+    ...throughPrisma('ours-no-hand-over', ours({ transaction: { handOver: false } })),
+    isFor: ({ name }, { roundTripMs }) => name.startsWith('tx') && roundTripMs > 0,
+  },
+  alone(ALONE.baseline, adapterPg()),
+  alone(ALONE.ours, ours()),
   { name: NULL, isLearner: true, connect: connectNull },
   { name: 'pg', isLearner: true, connect: connectPlainPg },
 ]

@@ -1,11 +1,11 @@
 /** The generated part of docs/performance.md. Pure: a comparison in, Markdown out. */
 import { figure } from '../tables.js'
 import { machineOf, titleOf } from './console-report.js'
-import { BASELINE, CONTENDERS, NULL } from './contenders.js'
+import { ALONE, BASELINE, CONTENDERS, NULL } from './contenders.js'
 import type { Cell, Comparison } from './results.js'
 import { isBurst, SETTINGS } from './settings.js'
 import type { Estimate } from './statistics.js'
-import { type Summary, summarize } from './summary.js'
+import { aloneShare, type Summary, summarize } from './summary.js'
 import { WORKS } from './works.js'
 
 const BEGIN = '<!-- figures: written by `npm run bench`, not by hand -->'
@@ -39,7 +39,7 @@ export function renderMarkdown(comparison: Comparison): string {
 }
 
 function speedTable({ cells }: Comparison): string {
-  const names = contendersOf(cells).filter((name) => name !== BASELINE && name !== NULL)
+  const names = contendersOf(cells).filter((name) => name !== BASELINE)
   const rows = SETTINGS.filter((each) => !each.isBurst).flatMap(({ name: setting, title }) =>
     cells
       .filter((cell) => cell.setting === setting)
@@ -58,24 +58,27 @@ function speedTable({ cells }: Comparison): string {
 }
 
 function cpuTable({ cells }: Comparison): string {
-  const names = contendersOf(cells).filter((name) => name !== NULL)
-  const rows = cells
-    .filter(({ setting }) => setting === 'loopback')
-    .map((cell) => {
-      const summaries = summarize(cell)
-      const ours = find(summaries, 'ours')
-      return [
-        titleOf(WORKS, cell.work),
-        figure(find(summaries, NULL)?.cpuUs),
-        ...names.map((name) => figure(find(summaries, name)?.cpuUs)),
-        interval(ours?.belowShare, 100),
-      ]
-    })
+  const onLoopback = cells.filter(({ setting }) => setting === 'loopback')
+  const names = contendersOf(onLoopback)
+  const rows = onLoopback.map((cell) => {
+    const summaries = summarize(cell)
+    const { baseline, ours } = ALONE
+    const alone = [find(summaries, baseline)?.cpuUs, find(summaries, ours)?.cpuUs]
+    return [
+      titleOf(WORKS, cell.work),
+      figure(find(summaries, NULL)?.cpuUs),
+      ...names.map((name) => figure(find(summaries, name)?.cpuUs)),
+      ...alone.map((cpuUs) => figure(cpuUs)),
+      interval(aloneShare(cell), 100),
+    ]
+  })
   const head = [
     'work, on loopback',
     "Prisma's own",
     ...names.map(code),
-    '`ours` below Prisma, % of `adapter-pg`',
+    `\`${BASELINE}\` alone`,
+    '`ours` alone',
+    '% of that',
   ]
   return table(head, rows)
 }
@@ -121,8 +124,12 @@ function countTable({ counts }: Comparison): string {
   )
 }
 
+/** Those who do the works; the others show what parts of that cost. */
 function contendersOf(cells: readonly Cell[]): string[] {
-  return CONTENDERS.map(({ name }) => name).filter((name) => cells.some(({ series }) => name in series))
+  const parts: readonly string[] = [NULL, ALONE.baseline, ALONE.ours]
+  return CONTENDERS.map(({ name }) => name).filter(
+    (name) => !parts.includes(name) && cells.some(({ series }) => name in series),
+  )
 }
 
 function find(summaries: readonly Summary[], contender: string): Summary | undefined {

@@ -24,8 +24,9 @@ class Memory {
   constructor(steps: readonly Step[]) {
     for (const step of steps) {
       if (step.kind !== 'statement') continue
-      this.#exact.set(keyOf(step.sql, step.args), step.answer)
-      if (!('error' in step.answer)) this.#bySql.set(step.sql, step.answer)
+      const { query, answer } = step
+      this.#exact.set(keyOf(query.sql, query.args), answer)
+      if (!('error' in answer)) this.#bySql.set(query.sql, answer)
     }
   }
 

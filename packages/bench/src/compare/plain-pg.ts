@@ -65,7 +65,7 @@ function replayOf({ steps, uniques }: RecordedCall): Replay {
 
 function statementsOf(step: Step): Statement[] {
   if (step.kind === 'statement') {
-    return [{ ...named(step.sql, step.args), isToFail: 'error' in step.answer }]
+    return [{ ...named(step.query.sql, step.query.args), isToFail: 'error' in step.answer }]
   }
   if (step.kind === 'end') return []
   const level = step.isolationLevel

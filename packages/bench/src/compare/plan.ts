@@ -59,6 +59,7 @@ export type EffortName = keyof typeof EFFORTS
 export interface PlannedCell {
   readonly work: Work
   readonly setting: Setting
+  readonly contenders: readonly Contender[]
 }
 
 export interface Plan {
@@ -99,7 +100,13 @@ export function plan(effortName: EffortName, choice: Choice, changes: Partial<Ef
   // Who names both wants just that.
   const isCross = effortName === 'full' || (choice.works !== undefined && choice.settings !== undefined)
   const cells = settings.flatMap((setting) =>
-    works.filter((work) => isCross || isUsual(work, setting)).map((work) => ({ work, setting })),
+    works
+      .filter((work) => isCross || isUsual(work, setting))
+      .map((work) => {
+        const isMeasured = ({ isFor }: Contender): boolean =>
+          choice.contenders !== undefined || isFor === undefined || isFor(work, setting)
+        return { work, setting, contenders: contenders.filter(isMeasured) }
+      }),
   )
   if (cells.length === 0) {
     throw new Error(

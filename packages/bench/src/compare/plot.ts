@@ -27,7 +27,7 @@ const MARGIN = 110
 
 /** Of whom there are bars; what has no pool and no Prisma would leave the others no room. */
 const SHOWN: readonly string[] = CONTENDERS.filter(
-  ({ name, isLearner }) => !isLearner && name !== BASELINE,
+  ({ name, isLearner, isFor }) => !isLearner && isFor === undefined && name !== BASELINE,
 ).map(({ name }) => name)
 
 export function renderPlot(comparison: Comparison): string {

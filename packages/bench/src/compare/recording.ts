@@ -1,5 +1,6 @@
 /** Notes what Prisma asks of an adapter, and what it answers. */
 import type {
+  IsolationLevel,
   SqlDriverAdapter,
   SqlDriverAdapterFactory,
   SqlQuery,
@@ -13,11 +14,11 @@ export type Answer =
   { readonly rows: SqlResultSet } | { readonly affected: number } | { readonly error: unknown }
 
 export type Step =
-  | { readonly kind: 'begin'; readonly isolationLevel: string | undefined }
+  | { readonly kind: 'begin'; readonly isolationLevel: IsolationLevel | undefined }
   | {
       readonly kind: 'statement'
-      readonly sql: string
-      readonly args: readonly unknown[]
+      readonly method: 'queryRaw' | 'executeRaw'
+      readonly query: SqlQuery
       readonly answer: Answer
     }
   | { readonly kind: 'end' }
@@ -92,24 +93,26 @@ function recordAdapter(adapter: SqlDriverAdapter, note: Note): SqlDriverAdapter 
 function recordQueries(queryable: SqlQueryable, note: Note): SqlQueryable {
   const { provider, adapterName } = queryable
   const noted = async <T>(
-    { sql, args }: SqlQuery,
+    method: 'queryRaw' | 'executeRaw',
+    asked: SqlQuery,
     result: Promise<T>,
     answer: (value: T) => Answer,
   ): Promise<T> => {
-    const given = [...args]
+    const query = { ...asked, args: [...asked.args] }
     try {
       const value = await result
-      note({ kind: 'statement', sql, args: given, answer: answer(value) })
+      note({ kind: 'statement', method, query, answer: answer(value) })
       return value
     } catch (error) {
-      note({ kind: 'statement', sql, args: given, answer: { error } })
+      note({ kind: 'statement', method, query, answer: { error } })
       throw error
     }
   }
   return {
     provider,
     adapterName,
-    queryRaw: (query) => noted(query, queryable.queryRaw(query), (rows) => ({ rows })),
-    executeRaw: (query) => noted(query, queryable.executeRaw(query), (affected) => ({ affected })),
+    queryRaw: (query) => noted('queryRaw', query, queryable.queryRaw(query), (rows) => ({ rows })),
+    executeRaw: (query) =>
+      noted('executeRaw', query, queryable.executeRaw(query), (affected) => ({ affected })),
   }
 }

@@ -1,5 +1,5 @@
 /** What the rounds of a cell say: medians, and the ratios that the comparison is made for. Pure. */
-import { BASELINE, NULL } from './contenders.js'
+import { ALONE, BASELINE, NULL } from './contenders.js'
 import type { Cell, Series } from './results.js'
 import { type Estimate, estimate, ratios } from './statistics.js'
 
@@ -47,6 +47,13 @@ export function summarize({ series }: Cell): Summary[] {
       unfairness: mid(ratios(own.worstMs, own.p50Ms)),
     }
   })
+}
+
+/** CPU time of our adapter without Prisma, as a share of the baseline's. */
+export function aloneShare({ series }: Cell): Estimate | undefined {
+  const [baseline, ours] = [series[ALONE.baseline], series[ALONE.ours]]
+  if (baseline === undefined || ours === undefined) return undefined
+  return estimate(ratios(ours.cpuUs, baseline.cpuUs))
 }
 
 /** Round by round. What Prisma costs is the same for all, so that what is left is the contender's. */

@@ -55,7 +55,7 @@ afterEach(() => world.leave())
 async function open(pool: PoolOptions = {}, options: OtherOptions = {}): Promise<Opened> {
   const opened = world.open(
     { minSize: 1, maxSize: 1, timeout: '20s', ...pool },
-    { connectionString: tappedUrl, ...options },
+    { ...options, connectionString: tappedUrl + (options.connectionString ?? '') },
   )
   await opened.adapter.pool.open({ wait: true })
   await opened.prisma.$connect()
@@ -169,6 +169,8 @@ describeWhereHandedOver('behind a COMMIT that is not answered yet', () => {
   test.each<[string, PoolOptions, OtherOptions]>([
     ['`handOver: false`', {}, { transaction: { handOver: false } }],
     ['`queryTimeout`', {}, { queryTimeout: '1m' }],
+    ['`query_timeout`', { pipelining: 1 }, { query_timeout: 60_000 }],
+    ['`query_timeout` in the URL', { pipelining: 1 }, { connectionString: '?query_timeout=60000' }],
     ['a `reset` hook', { reset: () => Promise.resolve() }, {}],
   ])('nothing is sent with %s', async (_, pool, options) => {
     const opened = await open(pool, options)

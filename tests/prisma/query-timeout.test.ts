@@ -95,6 +95,16 @@ test('a write that query_timeout gave up, and the server did not, says that its 
   await prisma.$disconnect()
 })
 
+test('a COMMIT that query_timeout gave up, and the server did not, says that its outcome is unknown', async () => {
+  await slowCommits(world, 'User', 0.3)
+  const { prisma } = await open({ queryTimeout: 0, query_timeout: 100 })
+  const error = await errorOf(prisma.$transaction((tx) => tx.user.create({ data: { email: 'saved@x' } })))
+  expect(isOutcomeUnknown(error)).toBe(true)
+  expect(await world.database.query(`DELETE FROM "User" RETURNING 1`)).toHaveLength(1)
+  await prisma.$disconnect()
+  await world.database.query('DROP TRIGGER slow ON "User"')
+})
+
 test('a COMMIT that takes longer, and is cancelled, has saved nothing, and its outcome is known', async () => {
   await slowCommits(world, 'Tag', 60)
   const { prisma } = await open()

@@ -18,6 +18,7 @@ interface PrivateClient {
   readonly readyForQuery: boolean
   readonly processID: number
   readonly secretKey: number
+  readonly connectionParameters: { readonly query_timeout?: number | false }
   readonly connection: EventEmitter & {
     readonly stream: Socket
     attachListeners(stream: EventEmitter): void
@@ -128,6 +129,11 @@ export function submitPipelined(client: Client, query: Submittable): void {
     })
   }
   submitQuery(client, query)
+}
+
+/** Whether the client gives up a query that takes too long (`query_timeout`): not one that is sent behind others. */
+export function hasReadTimeout(client: Client): boolean {
+  return Boolean(privateOf(client).connectionParameters.query_timeout)
 }
 
 /** Calls back each time the server is ready for a query, once the client has told whoever's was answered. */

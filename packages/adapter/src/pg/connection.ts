@@ -8,6 +8,7 @@ import type { Condition } from '../pool/types.js'
 import {
   backendKeyOf,
   forgetStatements,
+  hasReadTimeout,
   isBusy,
   isUsable,
   onErrorReported,
@@ -171,6 +172,11 @@ export class PgConnection {
   get mayBeJoined(): boolean {
     if (this.isBroken || this.isChanged) return false
     return transactionStatus(this.client) === 'I' || this.isCommitting
+  }
+
+  /** Whether another may send behind a COMMIT: where the wait for an answer has an end, each must wait for its own. */
+  get mayBeFollowed(): boolean {
+    return !hasReadTimeout(this.client)
   }
 
   /** Whether the COMMIT of whoever had it before is not answered yet. */

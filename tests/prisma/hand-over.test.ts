@@ -277,6 +277,24 @@ describeWhereHandedOver('a COMMIT', () => {
       expect(error.message).toContain('syntax error at or near "COMMAT"')
     },
   )
+
+  test('that leaves its transaction open fails no call that relies on what another one prepares', async () => {
+    const { prisma, adapter } = await open({ pipelining: 16 })
+    const read = () => prisma.$queryRaw`SELECT 'same' AS "text"`.then((rows) => rows)
+    // A text is prepared when it comes up for the second time.
+    await read()
+    let others: Promise<unknown>[] = []
+    const committed = prisma.$transaction(async (tx) => {
+      await log(tx, 'not saved')
+      tap.garble('COMMIT', 'COMMAT')
+      others = [read(), read(), read()]
+      await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(others.length))
+    }, PATIENT)
+    expect((await errorOf(committed)).message).toContain('syntax error at or near "COMMAT"')
+    expect(await Promise.all(others)).toEqual(Array(3).fill([{ text: 'same' }]))
+    expect(await logged(world)).toEqual([])
+    await expectAtRest(world, adapter, 1)
+  })
 })
 
 describeWhereHandedOver('when the connection ends during a COMMIT', () => {

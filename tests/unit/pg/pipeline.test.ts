@@ -184,13 +184,13 @@ test('a COMMIT that fails is told with its own error, and what is behind it goes
   const { pipeline, client, send, ready } = makeRig()
   client.status = 'T'
   const committed = outcomeOf(pipeline.commit())
-  expect(pipeline.isCommitting).toBe(true)
+  expect(pipeline.isEndingTransaction).toBe(true)
   const behind = send()
   const error = serverError('23503')
   client.sent[0]!.handleError(error)
   client.status = 'I'
   await ready()
-  expect(pipeline.isCommitting).toBe(false)
+  expect(pipeline.isEndingTransaction).toBe(false)
   expect(committed).toEqual({ error })
   expect(wasAnswered(error)).toBe(true)
   behind.tell(null, 'done')
@@ -211,6 +211,7 @@ test('a COMMIT that leaves its transaction open is rolled back, and what was beh
   expect(client.sent.map(({ text }) => text)).toEqual(['COMMIT', undefined, undefined, 'ROLLBACK'])
   // Whoever committed is told when there is no transaction any more.
   expect(committed).toEqual({})
+  expect(pipeline.isEndingTransaction).toBe(true)
   const refused = serverError('25P02')
   behind.tell(refused)
   await ready()
@@ -226,6 +227,7 @@ test('a COMMIT that leaves its transaction open is rolled back, and what was beh
   client.status = 'I'
   await ready()
   expect(committed).toEqual({ error: cancelled })
+  expect(pipeline.isEndingTransaction).toBe(false)
   const unrelated = serverError('25P02')
   later.tell(unrelated)
   await ready()

@@ -257,7 +257,9 @@ class RealPoolTransaction implements Transaction {
     for (let attempt = 1; ; attempt++) {
       try {
         const sent = this.#send(text, before, send)
-        return await (this.#lease?.connection.isCommitting === true ? this.#unlessRolledBack(sent) : sent)
+        return await (this.#lease?.connection.isEndingTransaction === true
+          ? this.#unlessRolledBack(sent)
+          : sent)
       } catch (error) {
         const lease = this.#lease
         if (lease === undefined || this.#hasRolledBack || attempt === MOST_ATTEMPTS) throw error

@@ -124,8 +124,9 @@ export class PgConnection {
     return backendKeyOf(this.client).processId
   }
 
+  /** Whether what is sent next runs in a transaction. */
   get isInTransaction(): boolean {
-    return transactionStatus(this.client) !== 'I'
+    return transactionStatus(this.client) !== 'I' && !this.isEndingTransaction
   }
 
   /** A transaction that is open when the connection comes back is meant to be rolled back. */
@@ -170,8 +171,7 @@ export class PgConnection {
 
   /** Whether one more may send on it: what is under way has left nothing behind so far, and is not going to. */
   get mayBeJoined(): boolean {
-    if (this.isBroken || this.isChanged) return false
-    return transactionStatus(this.client) === 'I' || this.isCommitting
+    return !this.isBroken && !this.isChanged && !this.isInTransaction
   }
 
   /** Whether another may send behind a COMMIT: where the wait for an answer has an end, each must wait for its own. */
@@ -179,9 +179,9 @@ export class PgConnection {
     return !hasReadTimeout(this.client)
   }
 
-  /** Whether the COMMIT of whoever had it before is not answered yet. */
-  get isCommitting(): boolean {
-    return this.#pipeline?.isCommitting === true
+  /** Whether the end of the transaction of whoever had it before is not answered yet. */
+  get isEndingTransaction(): boolean {
+    return this.#pipeline?.isEndingTransaction === true
   }
 
   /**
@@ -200,8 +200,7 @@ export class PgConnection {
       const isHit = wasHitByMistake(error)
       if (!wasStale(error) && !isHit) throw error
       if (this.isBroken && (this.isShared || isHit)) throw neverSent(error as Error)
-      // The transaction of a COMMIT that it was hit with is another's, and is being rolled back.
-      if (this.isBroken || (this.isInTransaction && !isHit)) throw error
+      if (this.isBroken || this.isInTransaction) throw error
       return this.#runOnce(config, before, true)
     }
   }

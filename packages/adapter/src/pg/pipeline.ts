@@ -44,7 +44,8 @@ interface Flight {
   silence: Timer | undefined
   /** Whether a cancel request that was meant for another may have hit it, or a failure of another's COMMIT. */
   mayBeHit: boolean
-  readonly isCommit: boolean
+  /** Whether it is a COMMIT, or the ROLLBACK of one that failed. */
+  readonly isEnd: boolean
 }
 
 export class Pipeline {
@@ -71,14 +72,14 @@ export class Pipeline {
     return this.#flights.length > 0
   }
 
-  /** Whether a COMMIT is in flight, behind which the server is in no transaction. */
-  get isCommitting(): boolean {
-    return this.#flights.some(({ isCommit }) => isCommit)
+  /** Whether the end of a transaction is in flight, behind which the server is in none. */
+  get isEndingTransaction(): boolean {
+    return this.#flights.some(({ isEnd }) => isEnd)
   }
 
   /** Sends COMMIT, behind which others may send at once. Resolves to the tag of the answer. */
   commit(): Promise<string> {
-    return this.#fly((callback) => new Script('COMMIT', callback), { isCommit: true })
+    return this.#fly((callback) => new Script('COMMIT', callback), { isEnd: true })
   }
 
   /** Sends a statement. Settles when the server is ready for what follows it, or never will be. */
@@ -94,7 +95,7 @@ export class Pipeline {
 
   #fly<R>(
     statementFor: (callback: Callback<R>) => Submittable,
-    { isCommit = false, onSent }: { isCommit?: boolean; onSent?: (flight: Flight) => void } = {},
+    { isEnd = false, onSent }: { isEnd?: boolean; onSent?: (flight: Flight) => void } = {},
   ): Promise<R> {
     return new Promise((resolve, reject) => {
       const flight: Flight = {
@@ -103,7 +104,7 @@ export class Pipeline {
         overrun: undefined,
         silence: undefined,
         mayBeHit: this.#cancels > 0,
-        isCommit,
+        isEnd,
       }
       onSent?.(flight)
       const statement = statementFor((error, result) => {
@@ -154,7 +155,7 @@ export class Pipeline {
     if (flight === undefined) return
     const [next] = this.#flights
     if (flight.error === undefined) flight.overrun?.end()
-    else if (flight.isCommit && transactionStatus(this.#client) !== 'I') this.#rollBack(flight, flight.error)
+    else if (flight.isEnd && transactionStatus(this.#client) !== 'I') this.#rollBack(flight, flight.error)
     else this.#fail(flight, flight.error, true)
     if (next !== undefined) this.#begin(next)
   }
@@ -167,7 +168,7 @@ export class Pipeline {
     commit.silence?.cancel()
     for (const other of this.#flights) other.mayBeHit = true
     const fail = (): void => this.#fail(commit, error, true)
-    this.#fly((callback) => new Script('ROLLBACK', callback)).then(fail, fail)
+    this.#fly((callback) => new Script('ROLLBACK', callback), { isEnd: true }).then(fail, fail)
   }
 
   /** The connection is gone. The client has told those of it that it knows; it has forgotten who had an error. */

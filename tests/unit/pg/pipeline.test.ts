@@ -123,12 +123,13 @@ test('the end of the connection ends all, also one whose error had come', async 
   expect(clock.timers.all).toBe(0)
 })
 
-test('an error that ends the session is told at once', async () => {
+test('an error that ends the session is told at once, and that nothing behind it is answered', async () => {
   const { send, clock } = makeRig()
-  const { tell, outcome } = send()
-  tell(serverError('57P01', 'FATAL'))
+  const [first, second] = [send(), send()]
+  first.tell(serverError('57P01', 'FATAL'))
   await settle()
-  expect(outcome.error?.message).toBe('57P01')
+  expect(first.outcome.error?.message).toBe('57P01')
+  expect(second.outcome.error?.message).toBe('Connection terminated')
   expect(clock.timers.all).toBe(0)
 })
 

@@ -143,8 +143,10 @@ export class Pipeline {
   }
 
   #onError(flight: Flight, error: Error): void {
-    if (isFatal(error) || !isUsable(this.#client)) return this.#fail(flight, error)
     flight.error = error
+    // Nothing that is behind it is answered any more, even where the socket's end never comes.
+    if (isFatal(error)) return this.#onEnd()
+    if (!isUsable(this.#client)) return this.#fail(flight, error)
     flight.silence = this.#clock.setTimer(this.#settleMs, () => this.#events.onSilent(error), {
       keepAlive: true,
     })

@@ -10,10 +10,13 @@ import { collectWarnings, sql, SUBJECT } from '../integration/support.js'
 import { type Backend, backendFor, type BackendName, BACKENDS } from '../support/backends.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { SteppedWire } from './stepped-wire.js'
+import { SPOILED, SteppedWire } from './stepped-wire.js'
 
 const { RACE_RUNS = '150', RACE_SEED, RACE_PATH } = process.env
 const numRuns = Number(RACE_RUNS)
+
+/** Of what others do to the transaction: what concerns nobody but whoever is hit by it. */
+const HARMLESS: ReadonlySet<Disturbance['what']> = new Set(['rollback', 'commit', 'spoil'])
 
 /** In which a server on the same machine answers. */
 const ANSWER_MS = 1
@@ -22,7 +25,7 @@ const ANSWER_MS = 1
 const RUN_MS = 20_000
 
 interface Disturbance {
-  readonly what: 'rollback' | 'commit' | 'dispose' | 'kill' | 'cut'
+  readonly what: 'rollback' | 'commit' | 'spoil' | 'dispose' | 'kill' | 'cut'
   /** How many steps it lets others have first. */
   readonly after: number
 }
@@ -34,6 +37,7 @@ interface Plan {
   readonly acquire: 'start' | 'first-query'
   readonly autosave: 'never' | 'always'
   readonly handOver: boolean
+  readonly pipelining: number
   /** What the transaction runs, one after the other or all at once. */
   readonly statements: readonly ('insert' | 'fail' | 'savepoint' | 'undo')[]
   readonly isParallel: boolean
@@ -45,7 +49,7 @@ interface Plan {
 }
 
 const disturbance: fc.Arbitrary<Disturbance> = fc.record({
-  what: fc.constantFrom('rollback', 'commit', 'dispose', 'kill', 'cut', 'cut'),
+  what: fc.constantFrom('rollback', 'commit', 'spoil', 'spoil', 'dispose', 'kill', 'cut', 'cut'),
   after: fc.nat(8),
 })
 
@@ -56,6 +60,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   acquire: fc.constantFrom('start', 'first-query'),
   autosave: fc.constantFrom('never', 'always'),
   handOver: fc.boolean(),
+  pipelining: fc.constantFrom(1, 4),
   statements: fc.array(fc.constantFrom('insert', 'insert', 'insert', 'insert', 'fail', 'savepoint', 'undo'), {
     maxLength: 3,
     size: 'max',
@@ -63,7 +68,9 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   isParallel: fc.boolean(),
   end: fc.constantFrom('commit', 'commit', 'commit', 'rollback'),
   disturbances: fc.array(disturbance, { maxLength: 2, size: 'max' }),
-  rivals: fc.array(fc.constantFrom('call', 'transaction', 'undone', 'abandoned', 'aborted'), { maxLength: 3 }),
+  rivals: fc.array(fc.constantFrom('call', 'transaction', 'undone', 'abandoned', 'aborted'), {
+    maxLength: 3,
+  }),
 })
 
 let database: TestDatabase
@@ -112,18 +119,18 @@ class Race {
   constructor(plan: Plan, scheduler: fc.Scheduler) {
     this.#plan = plan
     this.#scheduler = scheduler
-    const { backend, acquire, autosave, handOver } = plan
+    const { backend, acquire, autosave, handOver, pipelining } = plan
     this.#backend = backendFor(
       backend,
       url,
-      { minSize: 1, maxSize: 1, timeout: '15s' },
+      { minSize: 1, maxSize: 1, timeout: '15s', pipelining },
       { application_name: SUBJECT, transaction: { acquire, autosave, handOver } },
     )
     this.factory = new RealPoolAdapter(this.#backend.options)
   }
 
   get mayFailAnyone(): boolean {
-    return this.#plan.disturbances.some(({ what }) => what !== 'rollback' && what !== 'commit')
+    return this.#plan.disturbances.some(({ what }) => !HARMLESS.has(what))
   }
 
   /** How many connections there must be afterwards, where that is ours to say. */
@@ -150,6 +157,7 @@ class Race {
       )
     } finally {
       wire.scheduler = undefined
+      wire.spare()
       // What was on its way arrives.
       await this.#scheduler.waitIdle()
     }
@@ -210,6 +218,7 @@ class Race {
     await this.#step(`${what}, from outside`)
     if (what === 'dispose') await adapter.dispose()
     if (what === 'cut') wire.cut()
+    if (what === 'spoil') wire.spoilCommit()
     if (what === 'kill') {
       this.#killing = this.#killing.then(killAll)
       await this.#killing
@@ -223,7 +232,8 @@ class Race {
   async #rival(adapter: SqlDriverAdapter, what: Plan['rivals'][number], n: number): Promise<void> {
     await this.#step(what)
     const outcome = await outcomeOf(this.#want(adapter, what, n))
-    if (outcome !== 'done') this.rivalFailures.push(`${what}: ${String(outcome)}`)
+    const isOwn = what === 'transaction' && String(outcome).includes(SPOILED)
+    if (outcome !== 'done' && !isOwn) this.rivalFailures.push(`${what}: ${String(outcome)}`)
   }
 
   async #want(adapter: SqlDriverAdapter, what: Plan['rivals'][number], n: number): Promise<void> {

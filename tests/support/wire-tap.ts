@@ -1,6 +1,7 @@
 // Listens in on what clients say to a server (PostgreSQL manual 54.7, message formats): which messages, and how
 // many of them the server had to answer before anything could go on.
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { Garbler } from './garbler.js'
 import { addressOf, listen, urlBy } from './listening.js'
 import { reset } from './reset.js'
 
@@ -16,7 +17,7 @@ export class WireTap {
   #roundTrips = 0
   #texts: string[] = []
   #startup: Record<string, string> = {}
-  #garble: { readonly word: string; readonly by: string } | undefined
+  readonly #garbler = new Garbler()
 
   /** Listens on a free port, in front of the server that a database URL names; returns the URL by way of it. */
   async inFrontOf(url: string): Promise<string> {
@@ -28,7 +29,7 @@ export class WireTap {
       )
       client.on('data', (chunk: Buffer) => {
         reader.read(chunk)
-        target.write(this.#garbled(chunk))
+        target.write(this.#garbler.garbled(chunk))
       })
       client.on('end', () => target.end())
       target.pipe(client)
@@ -61,21 +62,12 @@ export class WireTap {
 
   /** Replaces a word, the first time that it is said, by another of the same length. */
   garble(word: string, by: string): void {
-    this.#garble = { word, by }
+    this.#garbler.garble(word, by)
   }
 
   /** Resets every connection, on both sides. */
   cut(): void {
     for (const socket of this.#sockets) reset(socket)
-  }
-
-  #garbled(chunk: Buffer): Buffer {
-    const at = this.#garble === undefined ? -1 : chunk.indexOf(this.#garble.word)
-    if (this.#garble === undefined || at < 0) return chunk
-    const garbled = Buffer.from(chunk)
-    garbled.write(this.#garble.by, at)
-    this.#garble = undefined
-    return garbled
   }
 
   close(): void {

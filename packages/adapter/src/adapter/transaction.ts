@@ -167,7 +167,7 @@ class RealPoolTransaction implements Transaction {
   }
 
   get #handOver(): ((answered: Promise<unknown>) => void) | undefined {
-    if (!this.#lender.handsOver) return undefined
+    if (!this.#lender.handsOver || this.#lease?.hasFollower !== true) return undefined
     return (answered) => {
       if (this.#lease?.handOver(answered) === true) this.#lease = undefined
     }

@@ -11,6 +11,8 @@ export interface LeaseOwner<C> {
     how: 'released' | 'destroyed',
     reason: Error | undefined,
   ): Promise<void>
+  /** Whether whoever waits first is ready to follow. */
+  hasFollower(): boolean
   /** Whether there is somebody to whom it is handed over. */
   handOver(lease: Lease<C>, entry: Entry<C>, answered: Promise<unknown>): boolean
 }
@@ -54,6 +56,11 @@ export class Lease<C> {
    */
   destroy(reason?: Error): Promise<void> {
     return this.#return('destroyed', reason)
+  }
+
+  /** Whether, as far as who waits is concerned, `handOver` would find somebody: else COMMIT need not be sent for it. */
+  get hasFollower(): boolean {
+    return this.#owner.hasFollower()
   }
 
   /**

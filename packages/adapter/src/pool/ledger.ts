@@ -198,12 +198,17 @@ export class Ledger<C, W extends QueueItem> {
     return waiter
   }
 
+  /** Whether the first who waits is ready to follow a borrower. */
+  get hasFollower(): boolean {
+    return this.#waiters.first?.follows === true
+  }
+
   /**
    * A connection that is lent goes on to the waiter returned, if the first who waits is ready to follow its borrower;
    * else nothing happens.
    */
   handOver(entry: Entry<C>): W | undefined {
-    if (this.#waiters.first?.follows !== true) return undefined
+    if (!this.hasFollower) return undefined
     const waiter = this.#waiters.shift()
     if (waiter?.isShared === true) this.join(entry)
     return waiter

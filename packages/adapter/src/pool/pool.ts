@@ -329,6 +329,7 @@ export class Pool<C> {
       if (how === 'destroyed') entry.isUseless = true
       return entry.sharers > 0 ? this.#leave(entry) : this.#takeBack(entry)
     },
+    hasFollower: () => this.#ledger.hasFollower,
     handOver: (lease, entry, answered) => {
       const waiter = this.#circulation.handOver(entry, answered)
       if (waiter === undefined) return false

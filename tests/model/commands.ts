@@ -1,102 +1,12 @@
-// What a run of the model is made of. Each command does one thing to the pool; then something, or all that can,
-// is let happen, and the invariants are checked.
+// What a run of the model is made of, and how often.
 import fc from 'fast-check'
+import { Abort, Acquire, GiveBack, HandOver } from './borrowing.js'
+import { Command, pick, type PoolCommand } from './command.js'
 import type { Known } from './connections.js'
 import type { Model } from './model.js'
-import type { Request } from './requests.js'
+import type { Needs } from './requests.js'
 import { DEFAULT_TIMEOUT } from './settings.js'
-import type { Pause, Return, Signal, World } from './world.js'
-
-export type PoolCommand = fc.AsyncCommand<Model, World>
-
-abstract class Command implements PoolCommand {
-  readonly #what: readonly unknown[]
-  readonly #pause: Pause
-
-  /** `what` tells of the command in a counterexample. */
-  constructor(pause: Pause, ...what: readonly unknown[]) {
-    this.#pause = pause
-    this.#what = what
-  }
-
-  check(_model: Readonly<Model>): boolean {
-    return true
-  }
-
-  async run(_model: Model, world: World): Promise<void> {
-    await this.act(world)
-    await world.pause(this.#pause)
-  }
-
-  toString(): string {
-    const then = this.#pause === 'rest' ? '' : `, then ${this.#pause} microtasks`
-    return `${this.constructor.name}(${this.#what.map(String).join(', ')})${then}`
-  }
-
-  protected abstract act(world: World): void | Promise<void>
-}
-
-/** One of those that there are, whichever it is. */
-function pick<T>(from: readonly T[], which: number): T | undefined {
-  return from[which % from.length]
-}
-
-// --- Borrowers ---
-
-class Acquire extends Command {
-  constructor(
-    readonly timeout: number,
-    readonly signal: Signal,
-    readonly isShared: boolean,
-    pause: Pause,
-  ) {
-    super(pause, timeout, signal, isShared ? 'to share' : 'alone')
-  }
-
-  protected act(world: World): void {
-    void world.ask(this.timeout, this.signal, this.isShared)
-  }
-}
-
-class Abort extends Command {
-  constructor(
-    readonly which: number,
-    pause: Pause,
-  ) {
-    super(pause, which)
-  }
-
-  override check(model: Readonly<Model>): boolean {
-    return this.#request(model) !== undefined
-  }
-
-  protected act(world: World): void {
-    world.abort(this.#request(world.model)!)
-  }
-
-  #request({ requests }: Readonly<Model>): Request | undefined {
-    const live = requests.abortable.filter(({ abort }) => !abort!.signal.aborted)
-    return pick(live, this.which)
-  }
-}
-
-class GiveBack extends Command {
-  constructor(
-    readonly which: number,
-    readonly how: Return,
-    pause: Pause,
-  ) {
-    super(pause, which, how)
-  }
-
-  override check({ requests }: Readonly<Model>): boolean {
-    return requests.holding.length > 0
-  }
-
-  protected act(world: World): void {
-    world.giveBack(pick(world.model.requests.holding, this.which)!, this.how)
-  }
-}
+import type { Answer, Pause, Return, Signal, World } from './world.js'
 
 // --- The server and the network ---
 
@@ -132,7 +42,7 @@ abstract class OfAConnection extends Command {
 
   protected connection({ connections }: Readonly<Model>): Known | undefined {
     const live = connections
-      .in('idle', 'examined', 'lent', 'mended')
+      .in('idle', 'examined', 'lent', 'awaiting', 'mended')
       .filter(({ connection }) => !connection.isBroken)
     return pick(live, this.which)
   }
@@ -326,6 +236,14 @@ const pause: fc.Arbitrary<Pause> = fc.oneof(
   { weight: 1, arbitrary: fc.nat(6) },
 )
 const which = fc.nat(9)
+const needs: fc.Arbitrary<Needs> = fc.record({
+  isShared: fc.boolean(),
+  follows: fc.constantFrom(true, true, true, false),
+})
+const answer: fc.Arbitrary<Answer> = fc.record({
+  when: fc.constantFrom<Answer['when']>('later', 'later', 'later', 'at once', 'in the end'),
+  fails: fc.constantFrom(false, false, true),
+})
 
 export const poolCommand: fc.Arbitrary<PoolCommand> = fc.oneof(
   {
@@ -334,7 +252,7 @@ export const poolCommand: fc.Arbitrary<PoolCommand> = fc.oneof(
       .tuple(
         fc.constantFrom(1_000, 0, 1, 250, 5_000, DEFAULT_TIMEOUT, Infinity, Infinity),
         fc.constantFrom<Signal>('none', 'none', 'own', 'own', 'shared', 'shared', 'aborted'),
-        fc.boolean(),
+        needs,
         pause,
       )
       .map((args) => new Acquire(...args)),
@@ -349,6 +267,18 @@ export const poolCommand: fc.Arbitrary<PoolCommand> = fc.oneof(
         pause,
       )
       .map((args) => new GiveBack(...args)),
+  },
+  {
+    weight: 40,
+    arbitrary: fc
+      .tuple(
+        which,
+        fc.array(needs, { maxLength: 3 }),
+        fc.array(answer, { minLength: 1, maxLength: 3 }),
+        fc.constantFrom(false, false, false, true),
+        pause,
+      )
+      .map((args) => new HandOver(...args)),
   },
   {
     weight: 60,

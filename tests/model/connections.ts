@@ -7,15 +7,27 @@ import type { Request } from './requests.js'
 /**
  * - `arriving`: opened, and not yet anywhere;
  * - `examined`: idle a moment ago, and being looked at before it is lent;
+ * - `offered`: still its borrower's, who would hand it over;
+ * - `awaiting`: given back, while what was sent on it is not answered;
  * - `returned`: given back, and not yet anywhere;
  * - `mended`: being brought back to a state in which it can be lent;
  * - `late`: opened when nobody wanted it any more.
  */
 export type Place =
-  'arriving' | 'idle' | 'examined' | 'lent' | 'returned' | 'mended' | 'closing' | 'gone' | 'late'
+  | 'arriving'
+  | 'idle'
+  | 'examined'
+  | 'lent'
+  | 'offered'
+  | 'awaiting'
+  | 'returned'
+  | 'mended'
+  | 'closing'
+  | 'gone'
+  | 'late'
 
-/** Places of connections that are of use. */
-const USABLE: readonly Place[] = ['arriving', 'idle', 'examined', 'lent', 'returned', 'mended']
+/** Places of connections that are of no use. */
+const USELESS: readonly Place[] = ['closing', 'gone', 'late']
 
 /** A connection that was idle this long may have an end that nobody has read. */
 const UNREAD_AFTER_MS = 10
@@ -28,6 +40,8 @@ export class Known {
   /** When the last of them came back, or the first came. */
   headSince = 0
   isUseless = false
+  /** How many handed it over, and wait for the answer to what they sent last. */
+  unanswered = 0
   lentAt = 0
   idleSince = 0
   /** How many alarms there had been when it was last known to live. */
@@ -87,7 +101,9 @@ export class Connections implements Iterable<Known> {
   }
 
   get usable(): number {
-    return this.count(...USABLE)
+    let count = 0
+    for (const { place } of this) if (!USELESS.includes(place)) count++
+    return count
   }
 
   // --- Their moves ---
@@ -125,16 +141,28 @@ export class Connections implements Iterable<Known> {
     if (known.exam !== undefined) known.provenAt = Math.max(known.provenAt, known.exam.alarms)
   }
 
+  /** Its last borrower is done with it. */
   returned(known: Known, how: 'released' | 'destroyed'): void {
-    this.move(known, ['lent'], 'returned')
+    if (how === 'destroyed') {
+      known.isUseless = true
+      this.losses++
+    }
+    this.move(known, ['lent'], 'awaiting')
+    if (known.unanswered === 0) this.#comeBack(known)
+  }
+
+  /** What one who handed it over sent last is answered, one way or the other. */
+  answered(known: Known): void {
+    known.unanswered--
+    if (known.unanswered === 0 && known.place === 'awaiting') this.#comeBack(known)
+  }
+
+  #comeBack(known: Known): void {
+    this.move(known, ['awaiting'], 'returned')
     // Whoever used it knows whether it lives.
     known.provenAt = this.#alarms
-    if (how === 'destroyed') this.losses++
-    if (how === 'destroyed' || known.isUseless) {
-      known.fate = 'destroyed'
-    } else if (known.connection.isBroken) {
-      this.#model.counted.returnsBad++
-    }
+    if (known.isUseless) known.fate = 'destroyed'
+    else if (known.connection.isBroken) this.#model.counted.returnsBad++
   }
 
   /** One of those who share it is done with it; others are not. */
@@ -149,7 +177,16 @@ export class Connections implements Iterable<Known> {
 
   /** Whether one more may share it, as far as it is for the connection to say. */
   mayBeJoined(known: Known): boolean {
-    if (known.place !== 'lent' || known.sharers.size === 0 || known.isUseless) return false
+    return known.sharers.size > 0 && this.#isFitInUse(known)
+  }
+
+  /** Whether whoever has it alone may hand it over, as far as it is for the connection to say. */
+  mayBeHandedOver(known: Known): boolean {
+    return known.sharers.size === 0 && this.#isFitInUse(known)
+  }
+
+  #isFitInUse(known: Known): boolean {
+    if (known.place !== 'lent' || known.isUseless) return false
     const isProven = known.provenAt === this.#alarms
     return isProven && this.unfitness(known) === undefined && !this.isExpired(known)
   }

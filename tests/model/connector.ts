@@ -32,6 +32,9 @@ export interface Attempt {
   readonly signal: AbortSignal
 }
 
+/** When what was sent last is answered; `later`: when the scheduler says. */
+export type AnswerTime = 'at once' | 'later' | 'in the end'
+
 export class OpenError extends Error {
   readonly isPermanent: boolean
 
@@ -69,7 +72,7 @@ export class ModelConnector implements Connector<ModelConnection> {
   /** How the next connection is when it has just been opened. */
   nextCondition: Condition = 'clean'
   /** Nothing waits for the scheduler any more. */
-  isFlowing = false
+  #isFlowing = false
   /** Nothing ends any more: a run that failed leaves nothing going. */
   isOver = false
   readonly #witness: Witness
@@ -80,6 +83,8 @@ export class ModelConnector implements Connector<ModelConnection> {
   readonly #opened: ModelConnection[] = []
   #held: ModelConnection | undefined
   #isShared = false
+  #onFlow = (): void => {}
+  readonly #flow = new Promise<void>((resolve) => (this.#onFlow = resolve))
 
   constructor(
     witness: Witness,
@@ -203,6 +208,20 @@ export class ModelConnector implements Connector<ModelConnection> {
     return { message, isPermanent }
   }
 
+  /** The answer to what a borrower sent last, before the connection went on to the next. */
+  async answer(connection: ModelConnection, when: AnswerTime, fails: boolean): Promise<void> {
+    if (when === 'later') await this.gate(`answer ${connection.id}`)
+    if (when === 'in the end') await this.#flow
+    if (fails || connection.isBroken) throw new Error('the last statement failed')
+    this.#doom(connection)
+  }
+
+  /** From now on all ends that can. */
+  flow(): void {
+    this.#isFlowing = true
+    this.#onFlow()
+  }
+
   /** A connection that was held, and not to be checked, is lent. To be asked after whatever the pool has done. */
   decide(): void {
     const held = this.#held
@@ -214,7 +233,7 @@ export class ModelConnector implements Connector<ModelConnection> {
   gate(label: string): Promise<void> {
     if (this.isOver) return new Promise(() => {})
     // A turn each, lest a pool that opens and closes without end go on for ever.
-    if (this.isFlowing) return new Promise((resolve) => setImmediate(resolve))
+    if (this.#isFlowing) return new Promise((resolve) => setImmediate(resolve))
     return this.#scheduler.schedule(Promise.resolve(), label)
   }
 
@@ -233,7 +252,7 @@ export class ModelConnector implements Connector<ModelConnection> {
         resolve()
       }
       const timer =
-        ms > 0 && !this.isFlowing ? this.#clock.setTimer(ms, end, { keepAlive: false }) : undefined
+        ms > 0 && !this.#isFlowing ? this.#clock.setTimer(ms, end, { keepAlive: false }) : undefined
       if (timer === undefined) void this.gate('open').then(end)
       if (!this.#ignoresAbort) signal.addEventListener('abort', giveUp)
     })

@@ -13,7 +13,7 @@ export async function heal(world: World): Promise<void> {
   connector.failures = 0
   connector.nextOpenMs = 0
   connector.nextCondition = 'clean'
-  connector.isFlowing = true
+  connector.flow()
   const healed = clock.now() + HEALING_MS
   const mustBeServed = model.requests.waiting.filter(({ deadline }) => deadline > healed)
   do {
@@ -80,6 +80,6 @@ async function becomeWell(world: World): Promise<void> {
 function isWell({ model }: World): boolean {
   const { connections, requests, sizes } = model
   const borrowing = requests.waiting.length + requests.holding.length
-  const underway = connections.count('examined', 'mended', 'closing')
+  const underway = connections.count('examined', 'awaiting', 'mended', 'closing')
   return borrowing + underway + sizes.slots + sizes.inFlight === 0
 }

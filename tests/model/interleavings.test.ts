@@ -4,7 +4,8 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { inWorld, parameters, timeoutMs } from './runs.js'
 import { runSettings } from './settings.js'
-import type { Return, World } from './world.js'
+import type { Needs } from './requests.js'
+import type { Answer, Return, World } from './world.js'
 
 /** One use of a connection. */
 interface Use {
@@ -15,8 +16,9 @@ interface Use {
   readonly isImpatient: boolean
   /** Whether the connection is lost meanwhile. */
   readonly isLost: boolean
-  /** Whether a connection will do that others use, too. */
-  readonly isShared: boolean
+  readonly needs: Needs
+  /** How what is sent last is answered, if the connection is to be handed over before that. */
+  readonly answer: Answer | undefined
 }
 
 const use: fc.Arbitrary<Use> = fc.record({
@@ -24,7 +26,11 @@ const use: fc.Arbitrary<Use> = fc.record({
   how: fc.constantFrom<Return>('clean', 'clean', 'clean', 'unclean', 'unrestorable', 'broken', 'destroyed'),
   isImpatient: fc.boolean(),
   isLost: fc.constantFrom(false, false, false, true),
-  isShared: fc.boolean(),
+  needs: fc.record({ isShared: fc.boolean(), follows: fc.boolean() }),
+  answer: fc.option(
+    fc.record({ when: fc.constantFrom<Answer['when']>('at once', 'later'), fails: fc.boolean() }),
+    { nil: undefined },
+  ),
 })
 
 /** A pool whose attempts to open fail backs off for as long, at most, before it tries again for who waits. */
@@ -45,9 +51,9 @@ class Clients {
     for (const use of uses) await this.#use(use)
   }
 
-  async #use({ steps, how, isImpatient, isLost, isShared }: Use): Promise<void> {
+  async #use({ steps, how, isImpatient, isLost, needs, answer }: Use): Promise<void> {
     const { requests } = this.#world.model
-    const ended = this.#world.ask(Infinity, 'own', isShared)
+    const ended = this.#world.ask(Infinity, 'own', needs)
     const request = requests.abortable.at(-1)!
     if (isImpatient) void this.#step('patience').then(() => this.#world.abort(request))
     const { connection } = await ended
@@ -58,6 +64,8 @@ class Clients {
     this.served++
     for (let step = 0; step < steps; step++) await this.#step('work')
     if (isLost) this.#world.lose(connection.connection)
+    const handsOver = answer !== undefined && !request.isShared
+    if (handsOver && this.#world.handOver(request, answer)) return
     this.#world.giveBack(request, how)
   }
 

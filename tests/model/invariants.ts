@@ -31,6 +31,7 @@ export function atRest(world: World, unhandled: readonly unknown[]): void {
   judgeTimes(world, judge)
   judgeService(model, judge)
   judgeStatistics(model, stats, judge)
+  judgeCensus(world, judge)
   judge.claim(unhandled.length === 0, 'a promise was rejected, and nobody handles it')
   judge.claim(losses === model.connections.losses, 'the pool told of more losses than there were, or fewer')
   judge.claim(loans === model.requests.holding.length, 'a loan was not told, or not its end')
@@ -87,6 +88,10 @@ function judgePlaces(model: Model, judge: Judge): void {
     const areSharing = holders.every(({ isShared }) => isShared) && holders.length <= settings.pipelining
     judge.claim(holders.length === 1 || areSharing, 'lent to two')
   }
+  judge.claim(
+    connections.in('awaiting').every(({ unanswered }) => unanswered > 0),
+    'a connection waits for no answer',
+  )
   for (const known of connections.idle) {
     judge.claim(known.connection.condition === 'clean', 'keeps a broken connection')
     const mayBeExpired = settings.enforceLifetimeOn === 'acquire' || timersAreDue
@@ -184,6 +189,17 @@ function judgeStatistics(model: Model, stats: PoolStats, judge: Judge): void {
   judge.claim(stats.poolAvailable === connections.idle.length, 'poolAvailable is wrong')
   judge.claim(stats.requestsWaiting === requests.waiting.length, 'requestsWaiting is wrong')
   judge.claim(stats.poolMin === sizes.minSize && stats.poolMax === sizes.maxSize, 'the sizes are wrong')
+}
+
+/** Who has which connection, and since when, also of those that were handed over. */
+function judgeCensus({ model, pool }: World, judge: Judge): void {
+  const { holders } = pool.census()
+  judge.claim(holders.length === model.connections.count('lent'), 'the census counts what nobody has')
+  for (const { connection, heldMs, sharers } of holders) {
+    const { lentAt, sharers: those } = model.connections.of(connection)
+    judge.claim(heldMs === model.now - lentAt, `${connection.id} has been held for another time`)
+    judge.claim(sharers === those.size, `${connection.id} has other sharers`)
+  }
 }
 
 /** Whether something that was asked of the pool may still take time. */

@@ -61,7 +61,8 @@ export class Observer implements Witness {
     const { place } = known
     if (place === 'lent') return this.#joined(known)
     const isFirst = connections.idle[0] === known
-    connections.move(known, ['arriving', 'idle', 'examined', 'returned', 'mended'], 'lent')
+    if (place === 'offered') this.#handedOver(known)
+    connections.move(known, ['arriving', 'idle', 'examined', 'offered', 'returned', 'mended'], 'lent')
     const borrower = requests.take()
     if (borrower === undefined) return this.#model.blame(`lends connection ${connection.id} to nobody`)
     borrower.connection = known
@@ -75,6 +76,13 @@ export class Observer implements Witness {
     connections.noteNeed()
     if (!isFirst) this.#refuse('lends', known, 'not the one that has been idle longest')
     if (!borrower.isTry && connections.mustBeExamined(known)) this.#refuse('lends', known, 'unexamined')
+  }
+
+  /** Whoever had a connection alone has it no more. */
+  #handedOver(known: Known): void {
+    const { requests } = this.#model
+    known.unanswered++
+    requests.giveBack(requests.holding.find(({ connection }) => connection === known)!)
   }
 
   /** One more shares a connection. */

@@ -8,6 +8,12 @@ import type { Model } from './model.js'
 /** Why a request must fail. */
 type Fate = 'closed' | 'aborted' | 'hopeless' | 'one too many'
 
+/** With which connections a request makes do. */
+export interface Needs {
+  readonly isShared: boolean
+  readonly follows: boolean
+}
+
 /** A request for a connection, from its asking to its one end. */
 export class Request {
   state: 'pending' | 'granted' | 'rejected' = 'pending'
@@ -24,6 +30,8 @@ export class Request {
     readonly timeout: number,
     readonly abort: AbortController | undefined,
     readonly isShared: boolean,
+    /** Whether it may be handed a connection on which another waits for the last answer. */
+    readonly follows: boolean,
   ) {}
 
   get deadline(): number {
@@ -63,9 +71,10 @@ export class Requests {
   }
 
   /** The pool is going to be asked. */
-  ask(timeout: number, abort: AbortController | undefined, isShared: boolean): Request {
+  ask(timeout: number, abort: AbortController | undefined, { isShared, follows }: Needs): Request {
     const { now, isOpen, counted, settings } = this.#model
-    const request = new Request(++this.#count, now, timeout, abort, isShared && settings.pipelining > 1)
+    const mayShare = isShared && settings.pipelining > 1
+    const request = new Request(++this.#count, now, timeout, abort, mayShare, follows)
     this.#joined = 0
     this.#isBehindOthers = this.waiting.some(({ isShared }) => isShared)
     counted.requestsNum++
@@ -137,6 +146,11 @@ export class Requests {
     const index = this.waiting.indexOf(request)
     const ahead = index < 0 ? this.waiting : this.waiting.slice(0, index)
     return ahead.filter(({ isShared }) => !isShared).length
+  }
+
+  /** Those that have a connection alone. */
+  get holdingAlone(): Request[] {
+    return this.holding.filter(({ isShared }) => !isShared)
   }
 
   granted(request: Request, lease: Lease<ModelConnection>): void {

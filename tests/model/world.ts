@@ -8,12 +8,12 @@ import type { CloseOptions, Condition } from '../../packages/adapter/src/pool/ty
 import type { Timer, TimerOptions } from '../../packages/adapter/src/pool/clock.js'
 import { ManualClock } from '../support/manual-clock.js'
 import { realProcess } from '../support/real-process.js'
-import { type ModelConnection, ModelConnector } from './connector.js'
+import { type AnswerTime, type ModelConnection, ModelConnector } from './connector.js'
 import type { Known } from './connections.js'
 import { atAnyTime, atRest, mayEnd } from './invariants.js'
 import { type Call, Model, NOTHING_COUNTED } from './model.js'
 import { Observer } from './observer.js'
-import type { Request } from './requests.js'
+import type { Needs, Request } from './requests.js'
 import { DEFAULT_TIMEOUT, type RunSettings } from './settings.js'
 
 /** What is let happen after something was done: so many microtasks, or all that can. */
@@ -24,6 +24,14 @@ export type Signal = 'none' | 'own' | 'shared' | 'aborted'
 
 /** How a borrower gives a connection back. */
 export type Return = Condition | 'unrestorable' | 'destroyed'
+
+/** The answer to what a borrower sent last, before it hands a connection over. */
+export interface Answer {
+  readonly when: AnswerTime
+  readonly fails: boolean
+}
+
+const ALONE: Needs = { isShared: false, follows: false }
 
 /** A machine that slept this long was frozen, by any measure. */
 const FROZEN_MS = 15_000
@@ -89,15 +97,16 @@ export class World {
   // --- Borrowers ---
 
   /** Asks for a connection; resolves when the request has ended, one way or the other. */
-  ask(timeout: number, signal: Signal = 'none', isShared = false): Promise<Request> {
+  ask(timeout: number, signal: Signal = 'none', needs = ALONE): Promise<Request> {
     const abort = this.#abortController(signal)
     const { requests } = this.model
-    const request = requests.ask(timeout, abort, isShared)
+    const request = requests.ask(timeout, abort, needs)
     const size = this.model.poolSize()
     const acquired = this.pool.acquire({
       timeout: timeout === DEFAULT_TIMEOUT ? undefined : timeout,
       signal: abort?.signal,
-      shared: isShared,
+      shared: needs.isShared,
+      follows: needs.follows,
     })
     this.connector.decide()
     requests.asked(request, this.model.poolSize() - size)
@@ -137,13 +146,41 @@ export class World {
     known.headSince = this.model.now
     const { connections } = this.model
     connections[isLast ? 'returned' : 'left'](known, how === 'destroyed' ? 'destroyed' : 'released')
-    if (isLast) known.isUseless = false
     const returned = how === 'destroyed' ? lease.destroy(new Error('of no use')) : lease.release()
     this.call('return', returned, Infinity, isLast ? [known] : [])
     this.connector.decide()
     if (isLast && known.place === 'returned')
       this.model.blame(`connection ${connection.id} came back, and went nowhere`)
     if (!refusesASecondReturn(lease)) this.model.blame('a lease could be returned twice')
+  }
+
+  /** Whoever has a connection alone would do without it before the last answer; returns whether it is handed over. */
+  handOver(request: Request, { when, fails }: Answer): boolean {
+    const { lease, connection: known } = request
+    if (lease === undefined || known === undefined) return false
+    const { connections, requests } = this.model
+    const { connection } = lease
+    const mayGo = requests.waiting[0]?.follows === true && connections.mayBeHandedOver(known)
+    // What was proven after a freeze may still be in doubt.
+    const mustGo = mayGo && !connections.wasFrozen
+    if (mayGo) connections.move(known, ['lent'], 'offered')
+    let send = (): void => {}
+    const answered = new Promise<void>((resolve) => {
+      send = () => resolve(this.connector.answer(connection, when, fails))
+    })
+    const tell = (): void => connections.answered(known)
+    answered.then(tell, tell)
+    const isOver = lease.handOver(answered)
+    this.connector.decide()
+    if (isOver !== (mayGo && known.place === 'lent')) this.model.blame('hands over, and says otherwise')
+    if (isOver) {
+      send()
+      if (!refusesASecondReturn(lease)) this.model.blame('a lease that was handed over could be returned')
+    } else if (mayGo) {
+      if (mustGo) this.model.blame(`does not hand connection ${connection.id} over`)
+      connections.move(known, ['offered'], 'lent')
+    }
+    return isOver
   }
 
   /** The server, or the network, ends a connection. */

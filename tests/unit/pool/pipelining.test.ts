@@ -334,6 +334,24 @@ describe('a connection that others still share', () => {
     expect(more?.value?.connection.id).toBe(2)
   })
 
+  test('gets calls again as soon as another has left that was one too many, before that is closed', async () => {
+    const rig = await openPool({ minSize: 2, maxSize: 2, pipelining: 2 })
+    const [one, other] = await all(
+      () => alone(rig),
+      () => share(rig),
+    )
+    rig.connector.closeMs = SECOND
+    rig.pool.resize({ minSize: 0, maxSize: 1 })
+    const calls = await sharers(rig, 2)
+    expect(idsOf(calls)).toEqual([undefined, undefined])
+    one!.value!.connection.condition = 'broken'
+    await giveBack(one)
+    expect(idsOf(calls)).toEqual([2, undefined])
+    await giveBack(other, ...calls)
+    await rig.clock.advance(SECOND)
+    await giveBack(calls[1])
+  })
+
   test('is not destroyed by one of them before the others are done, and gets no more calls', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1, pipelining: 4 })
     const [first, second] = await sharers(rig, 2)

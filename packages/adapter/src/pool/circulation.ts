@@ -309,9 +309,10 @@ export class Circulation<C, W extends QueueItem> {
   async #retire(entry: Entry<C>, reason: CloseReason): Promise<void> {
     const age = this.#clock.now() - entry.openedAt
     const isReplaced = this.#settings.growth === 'gradual' && !NOT_REPLACED.has(reason)
+    const wasOverfull = this.#ledger.isOverfull
     this.#ledger.remove(entry, isReplaced)
     const closed = this.#connector.close(entry.connection, reason)
-    if (reason === 'surplus') this.#events.onSurplus()
+    if (wasOverfull) this.#events.onSurplus()
     await closed
     this.#ledger.forget(isReplaced)
     if (isReplaced && !this.#isStopped) this.#events.onReplaceable(reason === 'broken' && age < YOUNG_MS)

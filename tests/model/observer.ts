@@ -87,7 +87,7 @@ export class Observer implements Witness {
 
   /** One more shares a connection. */
   #joined(known: Known): void {
-    const { connections, requests, sizes, settings } = this.#model
+    const { connections, requests, sizes, settings, now } = this.#model
     const { size } = known.sharers
     const rivals = [...connections].filter(
       (other) => other !== known && other.sharers.size <= size && connections.mayBeJoined(other),
@@ -95,7 +95,8 @@ export class Observer implements Witness {
     const mayBeJoined = connections.mayBeJoined(known)
     const canGrow = this.#model.poolSize() < sizes.maxSize && sizes.lastError === undefined
     const first = requests.firstToShare
-    const ahead = first === undefined ? 0 : requests.aloneAheadOf(first)
+    // Whose time is up may have left, and not been told yet.
+    const ahead = first === undefined ? 0 : requests.aloneAheadOf(first, now)
     const borrower = requests.takeToShare()
     if (size === 0) this.#refuse('lends', known, "somebody else's")
     if (borrower === undefined) return this.#refuse('lends', known, 'to be shared with nobody')
@@ -105,7 +106,7 @@ export class Observer implements Witness {
     if (size >= settings.pipelining) this.#refuse('lends', known, 'full')
     if (canGrow) this.#refuse('lends', known, 'shared, though another can be opened')
     if (connections.idle.length > 0) this.#refuse('lends', known, 'shared, though another is idle')
-    const alone = borrower === first ? ahead : requests.aloneAheadOf(borrower)
+    const alone = borrower === first ? ahead : requests.aloneAheadOf(borrower, now)
     if (rivals.length < alone) this.#refuse('lends', known, 'needed by somebody alone')
   }
 

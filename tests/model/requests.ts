@@ -141,11 +141,11 @@ export class Requests {
     return this.waiting.find(({ isShared }) => isShared)
   }
 
-  /** How many who want a connection alone are before it, or before one that comes now. */
-  aloneAheadOf(request: Request): number {
+  /** How many who want a connection alone, and whose time is not up by then, are before it, or one that comes now. */
+  aloneAheadOf(request: Request, then = -Infinity): number {
     const index = this.waiting.indexOf(request)
     const ahead = index < 0 ? this.waiting : this.waiting.slice(0, index)
-    return ahead.filter(({ isShared }) => !isShared).length
+    return ahead.filter(({ isShared, deadline }) => !isShared && deadline > then).length
   }
 
   /** Those that have a connection alone. */

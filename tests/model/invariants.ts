@@ -187,6 +187,7 @@ function judgeStatistics(model: Model, stats: PoolStats, judge: Judge): void {
     judge.claim(stats[name] === counted[name], `${name} is ${stats[name]}, not ${counted[name]}`)
   }
   judge.claim(stats.poolAvailable === connections.idle.length, 'poolAvailable is wrong')
+  judge.claim(stats.connectionsUsed === connections.count('lent'), 'connectionsUsed is wrong')
   judge.claim(stats.requestsWaiting === requests.waiting.length, 'requestsWaiting is wrong')
   judge.claim(stats.poolMin === sizes.minSize && stats.poolMax === sizes.maxSize, 'the sizes are wrong')
 }

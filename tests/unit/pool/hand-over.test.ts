@@ -2,10 +2,21 @@
 // do not, and what becomes of them meanwhile.
 import { describe, expect, test } from '@jest/globals'
 import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
-import type { AcquireOptions } from '../../../packages/adapter/src/pool/types.js'
+import type { PoolObserver } from '../../../packages/adapter/src/pool/observer.js'
+import type { PoolHooks } from '../../../packages/adapter/src/pool/pool.js'
+import type { AcquireOptions, Loan, PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import type { FakeConnection } from '../../support/fake-connector.js'
 import { settle } from '../../support/manual-clock.js'
-import { expectNothingLeft, HOUR, MINUTE, openPool, type Outcome, type Rig, SECOND, track } from './support.js'
+import {
+  expectNothingLeft,
+  HOUR,
+  MINUTE,
+  openPool,
+  type Outcome,
+  type Rig,
+  SECOND,
+  track,
+} from './support.js'
 
 type Request = Outcome<Lease<FakeConnection>>
 
@@ -15,8 +26,8 @@ function ask({ clock, pool }: Rig, options: AcquireOptions = {}): Request {
 
 interface Answer {
   readonly promise: Promise<void>
-  come(): Promise<void>
-  fail(): Promise<void>
+  readonly come: () => Promise<void>
+  readonly fail: () => Promise<void>
 }
 
 function answer(): Answer {
@@ -36,8 +47,8 @@ function answer(): Answer {
 }
 
 /** The one connection of a pool, lent. */
-async function oneLent(settings: Parameters<typeof openPool>[0] = {}) {
-  const rig = await openPool({ minSize: 1, maxSize: 1, ...settings })
+async function oneLent(settings: Partial<PoolSettings> = {}, hooks: PoolHooks = {}) {
+  const rig = await openPool({ minSize: 1, maxSize: 1, ...settings }, hooks)
   const lease = await rig.pool.acquire()
   return { rig, lease, connection: lease.connection }
 }
@@ -174,6 +185,59 @@ describe('a connection that is handed over', () => {
     expect(rig.pool.getStats()).toMatchObject({ usageMs: 150, requestsWaitMs: 100 })
   })
 
+  test('is told of as given back, then as lent to the next', async () => {
+    const told: unknown[][] = []
+    const observer: PoolObserver<unknown> = {
+      onOpened: () => {},
+      onOpenFailed: () => {},
+      onClosed: () => {},
+      onLost: () => {},
+      onWaiting: () => {},
+      onFailed: () => {},
+      onLent: (_, request, waitedMs) => told.push(['lent', request, waitedMs]),
+      onReturned: (_, how, heldMs, reason) => told.push([how, heldMs, reason]),
+    }
+    const loans: string[] = []
+    let count = 0
+    const onRequest = (): Loan => {
+      const loan = ++count
+      return { onLent: () => loans.push(`${loan} lent`), onReturned: () => loans.push(`${loan} returned`) }
+    }
+    const { rig, lease } = await oneLent({}, { observer, onRequest })
+    const request = ask(rig)
+    const { promise, come } = answer()
+    await rig.clock.advance(100)
+    lease.handOver(promise)
+    await rig.clock.advance(30)
+    await request.value?.release()
+    await come()
+    expect(told).toEqual([
+      ['lent', undefined, 0],
+      ['released', 100, undefined],
+      ['lent', 1, 100],
+      ['released', 30, undefined],
+    ])
+    expect(loans).toEqual(['1 lent', '1 returned', '2 lent', '2 returned'])
+    expect(rig.pool.getStats().useTimes).toMatchObject({ count: 2, sumMs: 130 })
+  })
+
+  test("is nobody's while it waits for the answer only", async () => {
+    const { rig, lease } = await oneLent()
+    const first = ask(rig)
+    ask(rig, { timeout: 100 })
+    const { promise, come } = answer()
+    lease.handOver(promise)
+    expect(rig.pool.getStats()).toMatchObject({ connectionsUsed: 1, poolAvailable: 0 })
+    await settle()
+    await first.value?.release()
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, connectionsUsed: 0, poolAvailable: 0 })
+    expect(rig.pool.census()).toMatchObject({ holders: [], waiters: [{}] })
+    await rig.clock.advance(100)
+    await come()
+    expect(rig.pool.getStats()).toMatchObject({ poolSize: 1, connectionsUsed: 0, poolAvailable: 1 })
+    await expectNothingLeft(rig)
+  })
+
   test('is closed by a pool that closes, once it is back and answered', async () => {
     const { rig, lease, connection } = await oneLent()
     const request = ask(rig)
@@ -196,7 +260,10 @@ describe('a connection that is handed over', () => {
     await settle()
     rig.connector.lose(connection)
     await first.value?.release()
+    await settle()
+    expect(rig.pool.getStats()).toMatchObject({ returnsBad: 0, connectionsClosed: 0 })
     await fail()
+    expect(rig.pool.getStats()).toMatchObject({ returnsBad: 1, connectionsClosed: 1 })
     await rig.clock.advance(SECOND)
     expect(second.value?.connection.id).toBe(2)
   })

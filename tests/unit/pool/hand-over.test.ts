@@ -85,14 +85,17 @@ describe('a connection that is handed over', () => {
     expect(request.state).toBe('fulfilled')
   })
 
-  test('goes to nobody who is not ready to follow, nor past them', async () => {
-    const { rig, lease } = await oneLent()
-    const [first, second] = [ask(rig, { follows: false }), ask(rig)]
-    expect(lease.handOver(answer().promise)).toBe(false)
-    await lease.release()
-    await settle()
-    expect([first.state, second.state]).toEqual(['fulfilled', 'pending'])
-  })
+  test.each([false, undefined])(
+    'goes to nobody who does not say to follow (%s), nor past them',
+    async (follows) => {
+      const { rig, lease } = await oneLent()
+      const [first, second] = [ask(rig, { follows }), ask(rig)]
+      expect(lease.handOver(answer().promise)).toBe(false)
+      await lease.release()
+      await settle()
+      expect([first.state, second.state]).toEqual(['fulfilled', 'pending'])
+    },
+  )
 
   test('that comes back before the answer goes nowhere until then', async () => {
     const { rig, lease, connection } = await oneLent()

@@ -163,6 +163,8 @@ describe('a connection that is handed over', () => {
   test('may go to those who share it', async () => {
     const { rig, lease } = await oneLent({ pipelining: 4 })
     const calls = [1, 2, 3].map(() => ask(rig, { shared: true }))
+    // However long it was in use before, no call of theirs is slow.
+    await rig.clock.advance(100)
     const { promise, come } = answer()
     expect(lease.handOver(promise)).toBe(true)
     await settle()
@@ -175,9 +177,9 @@ describe('a connection that is handed over', () => {
     await expectNothingLeft(rig)
   })
 
-  test('counts as in use without a gap, and never twice', async () => {
-    const { rig, lease } = await oneLent()
-    const request = ask(rig)
+  test.each(['alone', 'shared'])('counts as in use without a gap, and never twice, %s', async (how) => {
+    const { rig, lease } = await oneLent({ pipelining: 2 })
+    const request = ask(rig, { shared: how === 'shared' })
     const { promise, come } = answer()
     await rig.clock.advance(100)
     lease.handOver(promise)

@@ -5,7 +5,7 @@ import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
 import { errorOf, SUBJECT } from '../integration/support.js'
 import { gate, type Opened, pidOf, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
-import { createPoolWorld } from './support.js'
+import { createPoolWorld, lockUsers } from './support.js'
 import { Proxy } from '../support/proxy.js'
 
 let world: World
@@ -27,25 +27,11 @@ async function open(pool: PoolOptions): Promise<Opened> {
   return opened
 }
 
-/** A session beside the pool, which holds a lock on the table of users until the gate opens. */
-async function lockUsers(until: Promise<void>): Promise<{ pid: number; done: Promise<void> }> {
-  const client = new pg.Client({ connectionString: world.database.url, application_name: 'nightly report' })
-  await client.connect()
-  await client.query('BEGIN')
-  await client.query('LOCK TABLE "User"')
-  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-  const done = until.then(async () => {
-    await client.query('ROLLBACK')
-    await client.end()
-  })
-  return { pid: rows[0]!.pid, done }
-}
-
 describe('a pool whose only connection waits for a lock that another program holds', () => {
   test('names the holder, its statement, where it was acquired, who blocks it, and who waits', async () => {
     const { prisma, adapter } = await open({ leakDetectionThreshold: '1h' })
     const end = gate()
-    const blocker = await lockUsers(end.opened)
+    const blocker = await lockUsers(world, end.opened)
     let pid = 0
     const transferMoney = async () => {
       return await prisma.$transaction(async (tx) => {

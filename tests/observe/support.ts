@@ -1,4 +1,5 @@
-// What pools of this process publish, noted until the test is over; and pools that a test opens by itself.
+// What pools of this process publish, noted until the test is over; pools that a test opens by itself; and a lock.
+import pg from 'pg'
 import { onPoolEvent, type PoolEvent, type PoolEvents, type RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createWorld, type World } from '../prisma/support.js'
 
@@ -40,4 +41,21 @@ export async function createPoolWorld(): Promise<World> {
       await Promise.all(adapters.splice(0).map(({ pool }) => pool.close()))
     },
   }
+}
+
+/** A session beside the pool, which holds a lock on the table of users until the gate opens. */
+export async function lockUsers(
+  world: World,
+  until: Promise<void>,
+): Promise<{ pid: number; done: Promise<void> }> {
+  const client = new pg.Client({ connectionString: world.database.url, application_name: 'nightly report' })
+  await client.connect()
+  await client.query('BEGIN')
+  await client.query('LOCK TABLE "User"')
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+  const done = until.then(async () => {
+    await client.query('ROLLBACK')
+    await client.end()
+  })
+  return { pid: rows[0]!.pid, done }
 }

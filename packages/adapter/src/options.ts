@@ -62,8 +62,8 @@ export interface PoolOptions {
   onReconnectFailed?: ((pool: RealPool) => void) | undefined
   /**
    * Reports each connection that is lent for longer than this, a transaction's too: as a warning of the process
-   * (`REAL_POOL_LEAK`) that tells its age and where it was acquired, and another when it comes back after all.
-   * `0`: none. @defaultValue `0`
+   * (`REAL_POOL_LEAK`) that tells its age, where it was acquired, and what `pool.report()` says at that moment; and
+   * another when it comes back after all. `0`: none. @defaultValue `0`
    */
   leakDetectionThreshold?: Duration | undefined
   /**

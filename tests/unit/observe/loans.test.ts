@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { warnsOfUnreleased, watchLoans } from '../../../packages/adapter/src/observe/loans.js'
+import {
+  type LoanReports,
+  warnsOfUnreleased,
+  watchLoans,
+} from '../../../packages/adapter/src/observe/loans.js'
 import { Pool } from '../../../packages/adapter/src/pool/pool.js'
-import { FakeConnector } from '../../support/fake-connector.js'
+import { type FakeConnection, FakeConnector } from '../../support/fake-connector.js'
 import { ManualClock, settle } from '../../support/manual-clock.js'
 import { DEFAULTS, expectNothingLeft, SECOND } from '../pool/support.js'
 
@@ -25,7 +29,15 @@ afterEach(() => {
   process.emitWarning = emitWarning
 })
 
-function watchedPool(thresholdMs: number) {
+type Report = LoanReports<FakeConnection>['report']
+
+const AT_ONCE: Report = () => Promise.resolve('all is told')
+
+/** A server that never answers, for whom it is told when nobody waits for it any more. */
+const NEVER: Report = (over) =>
+  new Promise((resolve) => over.addEventListener('abort', () => resolve(`not known: ${over.reason}`)))
+
+function watchedPool(thresholdMs: number, report = AT_ONCE, onLeak = () => {}) {
   const clock = new ManualClock()
   const connector = new FakeConnector(clock)
   let leaks = 0
@@ -34,7 +46,11 @@ function watchedPool(thresholdMs: number) {
     ofCollected: false,
     poolName: 'orders',
     describe: () => 'at work',
-    onLeak: () => leaks++,
+    onLeak: () => {
+      leaks++
+      onLeak()
+    },
+    report,
   }
   const pool = new Pool(connector, { ...DEFAULTS, maxSize: 2 }, clock, {
     onRequest: watchLoans(reports, clock)?.follow,
@@ -55,21 +71,101 @@ describe('a lease held for longer than the threshold', () => {
         message:
           "a connection of the pool 'orders' has been lent for 2.0 s, longer than leakDetectionThreshold (2000 ms); at work",
         code: 'REAL_POOL_LEAK',
-        detail: expect.stringMatching(/^It was acquired here:\n.*Pool\.acquire.*\n.*loans\.test\.ts.*/),
+        detail: expect.stringMatching(
+          /^It was acquired here:\n.*Pool\.acquire.*\n.*loans\.test\.ts[^]*\nall is told$/,
+        ),
       },
     ])
     await clock.advance(100 * SECOND)
     expect(warnings).toHaveLength(1)
     expect(leaks()).toBe(1)
     await lease.release()
+    await settle()
     expect(warnings.slice(1)).toEqual([
       {
         message:
           "the connection of the pool 'orders' that was reported to be lent for long came back after 102.0 s",
         code: 'REAL_POOL_LEAK',
-        detail: warnings[0]?.detail,
+        detail: warnings[0]?.detail.replace('\nall is told', ''),
       },
     ])
+  })
+
+  test('is counted at that moment, and warned of when the server has answered', async () => {
+    let answer = (_text: string): void => {}
+    const { clock, pool, leaks } = watchedPool(2 * SECOND, () => new Promise((resolve) => (answer = resolve)))
+    await pool.acquire()
+    await clock.advance(2 * SECOND)
+    expect([leaks(), warnings]).toEqual([1, []])
+    await clock.advance(SECOND)
+    answer('the server is well')
+    await settle()
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        message: expect.stringContaining('has been lent for 2.0 s'),
+        detail: expect.stringMatching(/\nthe server is well$/),
+      }),
+    ])
+  })
+
+  test('that comes back before the server answers is warned of without the answer, and then of its return', async () => {
+    const { clock, pool } = watchedPool(2 * SECOND, NEVER)
+    const lease = await pool.acquire()
+    await clock.advance(3 * SECOND)
+    expect(warnings).toEqual([])
+    await lease.release()
+    await clock.advance(SECOND)
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('has been lent for 2.0 s'),
+      expect.stringContaining('came back after 3.0 s'),
+    ])
+    expect(warnings[0]?.detail).toMatch(/\nnot known: the connection came back before the server answered$/)
+  })
+
+  test('that is given back by whoever is told of it is warned of in the same order', async () => {
+    let giveBack = (): void => {}
+    const { clock, pool } = watchedPool(2 * SECOND, NEVER, () => giveBack())
+    const lease = await pool.acquire()
+    giveBack = () => void lease.release()
+    await clock.advance(2 * SECOND)
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('has been lent for 2.0 s'),
+      expect.stringContaining('came back after 2.0 s'),
+    ])
+  })
+
+  test('is warned of although the pool cannot be described', async () => {
+    const { clock, pool } = watchedPool(2 * SECOND, () => Promise.reject(new Error('odd')))
+    await pool.acquire()
+    await clock.advance(2 * SECOND)
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]?.detail).toMatch(/\nThe pool could not be described: Error: odd$/)
+  })
+
+  test('is told with the whole pool once where many are held: the server is asked no more often', async () => {
+    const answers: ((text: string) => void)[] = []
+    const { clock, pool, leaks } = watchedPool(
+      2 * SECOND,
+      () => new Promise((resolve) => answers.push(resolve)),
+    )
+    const first = await pool.acquire()
+    await clock.advance(1)
+    await pool.acquire()
+    await clock.advance(2 * SECOND)
+    expect([leaks(), answers.length]).toEqual([2, 1])
+    answers[0]?.('all of them')
+    await settle()
+    const lastLine = ({ detail }: Warning) => detail.split('\n').at(-1)
+    expect(warnings.map(lastLine)).toEqual([
+      'The pool is described in the warning of another of its connections.',
+      'all of them',
+    ])
+    for (const { detail } of warnings) expect(detail).toMatch(/loans\.test\.ts/)
+    // The next time it is asked again.
+    await first.release()
+    await pool.acquire()
+    await clock.advance(2 * SECOND)
+    expect([leaks(), answers.length]).toEqual([3, 2])
   })
 
   test('is counted from when it was lent, not from when it was asked for', async () => {
@@ -134,6 +230,7 @@ test('nothing is spent where nothing is to be reported', () => {
     poolName: 'orders',
     describe: () => '',
     onLeak: () => {},
+    report: AT_ONCE,
   }
   expect(watchLoans(reports, new ManualClock())).toBeUndefined()
 })

@@ -15,8 +15,10 @@ export interface LoanReports<C> {
   readonly poolName: string
   /** What is done with the connection, in words. */
   readonly describe: (connection: C) => string
-  /** Told of each loan that is reported. */
+  /** Told of each loan that is reported, at that very moment. */
   readonly onLeak: (connection: C, heldMs: number, stack: string) => void
+  /** A text about the whole pool. It asks the server for it; when `over` aborts, it comes without the answer. */
+  readonly report: (over: AbortSignal) => Promise<{ toString(): string }>
 }
 
 /** The loans of a pool. */
@@ -41,7 +43,6 @@ export function warnsOfUnreleased(value: string | undefined): boolean {
 /** What follows the loans of a pool; `undefined` when nothing is to be reported, so that nothing is spent on it. */
 export function watchLoans<C>(reports: LoanReports<C>, clock: Clock): Loans<C> | undefined {
   if (reports.thresholdMs === Infinity && !reports.ofCollected) return undefined
-  const deadlines = new Deadlines(clock, { keepAlive: false })
   const collected = new FinalizationRegistry<string>((stack) => {
     process.emitWarning(
       `a lease of the pool '${reports.poolName}' was forgotten: it was collected without having been released, ` +
@@ -49,8 +50,10 @@ export function watchLoans<C>(reports: LoanReports<C>, clock: Clock): Loans<C> |
       { code: UNRELEASED, detail: stack },
     )
   })
+  const deadlines = new Deadlines(clock, { keepAlive: false })
   const out = new Set<WatchedLoan<C>>()
-  const follow = (): Loan => new WatchedLoan(reports, clock, deadlines, collected, out, stackAbove(follow))
+  const watch: Watch<C> = { reports, clock, deadlines, collected, out, isReporting: false }
+  const follow = (): Loan => new WatchedLoan(watch, stackAbove(follow))
   return {
     follow,
     stacksOf: (connection) =>
@@ -58,72 +61,90 @@ export function watchLoans<C>(reports: LoanReports<C>, clock: Clock): Loans<C> |
   }
 }
 
+/** What the loans of a pool share. */
+interface Watch<C> {
+  readonly reports: LoanReports<C>
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly collected: FinalizationRegistry<string>
+  readonly out: Set<WatchedLoan<C>>
+  /** Whether a warning with a text about the whole pool is on its way. */
+  isReporting: boolean
+}
+
 class WatchedLoan<C> implements Loan {
   readonly stack: string
   connection: C | undefined
-  readonly #reports: LoanReports<C>
-  readonly #clock: Clock
-  readonly #deadlines: Deadlines
-  readonly #collected: FinalizationRegistry<string>
-  readonly #out: Set<WatchedLoan<C>>
+  readonly #watch: Watch<C>
   #lentAt = 0
   #deadline: Deadline | undefined
-  #isReported = false
+  /** Settles when the warning is out; there is none before the loan is reported. */
+  #warned: Promise<void> | undefined
+  #over: AbortController | undefined
 
-  constructor(
-    reports: LoanReports<C>,
-    clock: Clock,
-    deadlines: Deadlines,
-    collected: FinalizationRegistry<string>,
-    out: Set<WatchedLoan<C>>,
-    stack: string,
-  ) {
-    this.#reports = reports
-    this.#clock = clock
-    this.#deadlines = deadlines
-    this.#collected = collected
-    this.#out = out
+  constructor(watch: Watch<C>, stack: string) {
+    this.#watch = watch
     this.stack = stack
   }
 
   onLent(lease: { readonly connection: unknown }): void {
-    const { thresholdMs, ofCollected } = this.#reports
-    this.#lentAt = this.#clock.now()
+    const { reports, clock, deadlines, collected, out } = this.#watch
+    const { thresholdMs, ofCollected } = reports
+    this.#lentAt = clock.now()
     this.connection = lease.connection as C
-    this.#out.add(this)
+    out.add(this)
     if (thresholdMs < Infinity) {
-      this.#deadline = this.#deadlines.add(this.#lentAt + thresholdMs, () => this.#report())
+      this.#deadline = deadlines.add(this.#lentAt + thresholdMs, () => this.#report())
     }
     // Held by what is watched, the lease would never be collected: the registry knows it only weakly.
-    if (ofCollected) this.#collected.register(lease, this.stack, this)
+    if (ofCollected) collected.register(lease, this.stack, this)
   }
 
   onReturned(): void {
+    const { reports, collected, out } = this.#watch
     this.#deadline?.cancel()
-    this.#collected.unregister(this)
-    this.#out.delete(this)
-    if (!this.#isReported) return
-    const { poolName } = this.#reports
-    process.emitWarning(
-      `the connection of the pool '${poolName}' that was reported to be lent for long came back after ${this.#age}`,
-      { code: LEAK, detail: this.stack },
-    )
+    collected.unregister(this)
+    out.delete(this)
+    if (this.#warned === undefined) return
+    const message =
+      `the connection of the pool '${reports.poolName}' that was reported to be lent for long ` +
+      `came back after ${this.#age}`
+    // What the server would say now is about its next borrower.
+    this.#over?.abort('the connection came back before the server answered')
+    void this.#warned.then(() => this.#warn(message, this.stack))
   }
 
   #report(): void {
-    const { poolName, thresholdMs, onLeak, describe } = this.#reports
+    const { poolName, thresholdMs, onLeak, describe } = this.#watch.reports
     const connection = this.connection as C
-    this.#isReported = true
-    onLeak(connection, this.#heldMs, this.stack)
-    process.emitWarning(
+    const message =
       `a connection of the pool '${poolName}' has been lent for ${this.#age}, longer than ` +
-        `leakDetectionThreshold (${thresholdMs} ms); ${describe(connection)}`,
-      { code: LEAK, detail: this.stack },
-    )
+      `leakDetectionThreshold (${thresholdMs} ms); ${describe(connection)}`
+    this.#warned = this.#aboutPool().then((text) => this.#warn(message, `${this.stack}\n${text}`))
+    // Whoever is told may give the connection back at once.
+    onLeak(connection, this.#heldMs, this.stack)
+  }
+
+  /** Of many that are reported together, one tells of the pool: it names the others, and asks the server once. */
+  async #aboutPool(): Promise<string> {
+    const watch = this.#watch
+    if (watch.isReporting) return 'The pool is described in the warning of another of its connections.'
+    watch.isReporting = true
+    try {
+      return String(await watch.reports.report((this.#over = new AbortController()).signal))
+    } catch (error) {
+      return `The pool could not be described: ${String(error)}`
+    } finally {
+      watch.isReporting = false
+    }
+  }
+
+  #warn(message: string, detail: string): void {
+    process.emitWarning(message, { code: LEAK, detail })
   }
 
   get #heldMs(): number {
-    return this.#clock.now() - this.#lentAt
+    return this.#watch.clock.now() - this.#lentAt
   }
 
   get #age(): string {

@@ -56,7 +56,8 @@ export interface Lender {
   popStats(): PoolStats
   /** As `getStats`, but counted since the lender began, whatever `popStats` has set back. */
   getTotals(): PoolStats
-  report(): Promise<PoolReport>
+  /** When `over` aborts, its reason is told instead of what the server would have said. */
+  report(over?: AbortSignal): Promise<PoolReport>
 }
 
 /** The lender that these options ask for. */
@@ -112,6 +113,7 @@ class PoolLender implements Lender {
         this.#counters.leaksDetected++
         publisher.onLeak(connection, heldMs, stack)
       },
+      report: (over: AbortSignal) => this.report(over),
     }
     this.name = pool.name
     this.#connector = connector
@@ -199,7 +201,7 @@ class PoolLender implements Lender {
     return this.statsOf(totals)
   }
 
-  async report(): Promise<PoolReport> {
+  async report(over?: AbortSignal): Promise<PoolReport> {
     // All of one moment, before the server is asked.
     const { holders, waiters } = this.#pool.census()
     const facts = { stats: this.getStats(), waiters }
@@ -210,15 +212,23 @@ class PoolLender implements Lender {
       ...activityOf(connection),
       stacks: this.#loans?.stacksOf(connection) ?? [],
     }))
-    return reportOf(facts, ours, await this.#ask(ours.map(({ pid }) => pid)))
+    return reportOf(
+      facts,
+      ours,
+      await this.#ask(
+        ours.map(({ pid }) => pid),
+        over,
+      ),
+    )
   }
 
-  async #ask(pids: readonly number[]): Promise<ServerAnswer> {
+  async #ask(pids: readonly number[], over?: AbortSignal): Promise<ServerAnswer> {
     if (this.#sharesSessions) return { error: 'behind a pooler, it knows other connections than ours' }
     if (pids.length === 0) return { processes: [] }
     try {
-      return { processes: await askServer(this.#connector, pids, this.#clock) }
+      return { processes: await askServer(this.#connector, pids, this.#clock, over) }
     } catch (error) {
+      if (over?.aborted === true) return { error: String(over.reason) }
       return { error: this.#connector.explain(error).message }
     }
   }

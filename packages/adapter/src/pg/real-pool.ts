@@ -189,9 +189,7 @@ export class RealPool {
    *
    * @example
    * ```ts
-   * import { onPoolEvent } from 'prisma-pg-real-pool'
-   *
-   * onPoolEvent('leak', async () => console.warn(String(await adapter.pool.report())))
+   * process.on('SIGUSR2', async () => console.warn(String(await adapter.pool.report())))
    * ```
    */
   report(): Promise<PoolReport> {

@@ -29,19 +29,20 @@ const ACTIVITY = `
   )), '[]')::text AS activity
   FROM involved JOIN pg_stat_activity USING (pid)`
 
-/** Asks on a connection of its own, since those of the pool may all be lent; rejects when there is no answer in time. */
+/** Asks on a connection of its own, since those of the pool may all be lent; rejects without an answer in time, or when `over` aborts. */
 export function askServer(
   connector: Connector<PgConnection>,
   pids: readonly number[],
   clock: Clock,
+  over: AbortSignal = new AbortController().signal,
 ): Promise<ServerProcess[]> {
   const abort = new AbortController()
   const tooLate = (): Error => {
     abort.abort()
     return new Error(`no answer within ${LIMIT_MS} ms`)
   }
-  return within(LIMIT_MS, tooLate, new AbortController().signal, clock, async (deadline) => {
-    const connection = await connector.open(abort.signal)
+  return within(LIMIT_MS, tooLate, over, clock, async (deadline) => {
+    const connection = await connector.open(AbortSignal.any([abort.signal, over]))
     let late: Error | undefined
     try {
       if (deadline.isOver) return []

@@ -140,6 +140,43 @@ test('under a thousand callers all of them say the same, and what the server say
   expect(prom.get('prisma_client_queries_wait_histogram_ms_count{pool="crowd"}')).toBe(CALLERS + 5)
 })
 
+test('a connection that the pool is cleaning is used, for it is at work on the server', async () => {
+  const end = gate()
+  const { adapter } = world.open(
+    {
+      name: 'cleaned',
+      minSize: 1,
+      maxSize: 1,
+      reset: async (client) => {
+        await client.query('BEGIN')
+        await end.opened
+        await client.query('ROLLBACK')
+      },
+    },
+    {},
+    'native',
+  )
+  const { byPromClient, overHttp } = await exported(adapter.pool)
+  await adapter.pool.open({ wait: true })
+  const cleaning = (await adapter.pool.acquire()).release()
+  const statesOf = async () => (await world.database.backends(SUBJECT)).map(({ state }) => state)
+  await eventually(async () => expect(await statesOf()).toEqual(['idle in transaction']))
+  for (const series of [await byPromClient(), await overHttp()]) {
+    const count = (state: string) =>
+      series.get(
+        `db_client_connection_count{db_client_connection_pool_name="cleaned",db_client_connection_state="${state}"}`,
+      )
+    expect(['idle', 'used', 'creating', 'closing'].map(count)).toEqual([0, 1, 0, 0])
+  }
+  expect((await byPromClient()).get('prisma_pool_connections_busy{pool="cleaned"}')).toBe(1)
+  expect(String(await adapter.pool.report())).toBe(
+    "pool 'cleaned': 0 of at most 1 in use, 0 idle, 0 being opened, 1 being cleaned; 0 waiting",
+  )
+  end.open()
+  await cleaning
+  expect(adapter.pool.getStats()).toMatchObject({ poolAvailable: 1, connectionsReserved: 0 })
+})
+
 function withoutPrisma(series: Map<string, number>): Map<string, number> {
   return new Map([...series].filter(([name]) => !name.startsWith('prisma_')))
 }

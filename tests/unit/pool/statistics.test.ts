@@ -1,5 +1,6 @@
 // What a pool counts, in exact numbers.
 import { describe, expect, test } from '@jest/globals'
+import { NUMBERS } from '../../../packages/adapter/src/observe/metrics.js'
 import { Counters } from '../../../packages/adapter/src/pool/stats.js'
 import { settle } from '../../support/manual-clock.js'
 import {
@@ -172,4 +173,66 @@ test('the numbers agree with one another at every moment', async () => {
   const { requestsTimeouts, requestsRejected, connectionsExpired } = rig.pool.getStats()
   for (const count of [requestsTimeouts, requestsRejected, connectionsExpired])
     expect(count).toBeGreaterThan(0)
+})
+
+test('a connection is in the gauge of what is done with it', async () => {
+  const rig = await openPool({ minSize: 2, maxSize: 3, checkIdleAfter: SECOND })
+  const gauges = () => {
+    const { poolAvailable, connectionsUsed, connectionsReserved, connectionsPreparing, connectionsClosing } =
+      rig.pool.getStats()
+    return [poolAvailable, connectionsUsed, connectionsReserved, connectionsPreparing, connectionsClosing]
+  }
+  rig.connector.openMs = rig.connector.restoreMs = rig.connector.checkMs = rig.connector.closeMs = 10
+  expect(gauges()).toEqual([2, 0, 0, 0, 0])
+  const lease = await rig.pool.acquire()
+  const other = await rig.pool.acquire()
+  const third = track(rig.clock, rig.pool.acquire())
+  expect(gauges()).toEqual([0, 2, 0, 1, 0])
+  await rig.clock.advance(10)
+  lease.connection.condition = 'unclean'
+  void lease.release()
+  expect(gauges()).toEqual([0, 2, 1, 0, 0])
+  await rig.clock.advance(10)
+  expect(gauges()).toEqual([1, 2, 0, 0, 0])
+  void other.destroy()
+  expect(gauges()).toEqual([1, 1, 0, 0, 1])
+  await rig.clock.advance(SECOND)
+  void third.value?.release()
+  void rig.pool.check()
+  const { poolSize } = rig.pool.getStats()
+  expect(gauges()).toEqual([0, 0, poolSize, 0, 0])
+})
+
+test('at every moment of a load every connection is in one gauge, and in one state that is exported', async () => {
+  const rig = await openPool({ minSize: 2, maxSize: 5, timeout: 60, maxLifetime: 90, checkIdleAfter: 3 })
+  rig.connector.openMs = 7
+  rig.connector.restoreMs = 4
+  rig.connector.checkMs = 2
+  rig.connector.closeMs = 5
+  const { read } = NUMBERS.find(({ name }) => name === 'db.client.connection.count')!
+  const sum = (numbers: Iterable<number>) => [...numbers].reduce((one, other) => one + other, 0)
+  const seen = { idle: 0, used: 0, reserved: 0, creating: 0, closing: 0 }
+  const soil = async () => {
+    const lease = await rig.pool.acquire()
+    lease.connection.condition = 'unclean'
+    await lease.release()
+  }
+  for (let moment = 0; moment < 900; moment++) {
+    if (moment % 300 < 150 && moment % 4 === 0) work(rig, 3 + (moment % 23))
+    if (moment % 7 === 0) void soil().catch(() => {})
+    if (moment % 301 === 300) void rig.pool.drain()
+    await rig.clock.advance(1)
+    const stats = rig.pool.getStats()
+    const states = read(stats) as Record<string, number>
+    expect(sum(Object.values(states))).toBe(stats.poolSize)
+    // Those that are really there, whatever is counted.
+    expect(rig.connector.alive).toHaveLength(stats.poolSize - stats.connectionsPreparing)
+    expect(states['used']).toBe(stats.connectionsUsed + stats.connectionsReserved)
+    seen.idle += stats.poolAvailable
+    seen.used += stats.connectionsUsed
+    seen.reserved += stats.connectionsReserved
+    seen.creating += stats.connectionsPreparing
+    seen.closing += stats.connectionsClosing
+  }
+  for (const times of Object.values(seen)) expect(times).toBeGreaterThan(0)
 })

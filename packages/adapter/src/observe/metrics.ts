@@ -14,6 +14,11 @@ export interface ObservedPool {
 export const POOL_NAME = 'db.client.connection.pool.name'
 export const STATE = 'db.client.connection.state'
 
+/** Those at work, for a borrower or for the pool itself: the conventions know only idle and used. */
+export function inUse({ connectionsUsed, connectionsReserved }: PoolStats): number {
+  return connectionsUsed + connectionsReserved
+}
+
 interface Described {
   readonly name: string
   readonly description: string
@@ -42,11 +47,12 @@ const CONVENTIONAL: readonly NumberMetric[] = [
   {
     ...CONNECTION,
     name: 'db.client.connection.count',
-    description: 'Connections by their state: idle, used, or creating.',
-    read: ({ poolAvailable: idle, connectionsUsed: used, connectionsPreparing: creating }) => ({
-      idle,
-      used,
-      creating,
+    description: 'Connections by their state: idle, used, creating, or closing.',
+    read: (stats) => ({
+      idle: stats.poolAvailable,
+      used: inUse(stats),
+      creating: stats.connectionsPreparing,
+      closing: stats.connectionsClosing,
     }),
   },
   {

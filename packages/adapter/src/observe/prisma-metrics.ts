@@ -1,6 +1,7 @@
 /** The metrics of Prisma 6 (`$metrics`, gone in 7) that are about its pool, with its names, help texts and bounds. */
 import type { DurationHistogram } from '../pool/histogram.js'
 import type { PoolStats } from '../pool/stats.js'
+import { inUse } from './metrics.js'
 
 interface PrismaNumber {
   readonly name: string
@@ -39,7 +40,7 @@ export const PRISMA_NUMBERS: readonly PrismaNumber[] = [
     name: 'prisma_pool_connections_busy',
     help: 'Number of currently busy Pool Connections (executing a datasource query)',
     type: 'gauge',
-    read: ({ connectionsUsed }) => connectionsUsed,
+    read: inUse,
   },
   {
     name: 'prisma_pool_connections_idle',

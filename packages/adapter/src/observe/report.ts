@@ -1,5 +1,6 @@
 /** The state of a pool for a person who must act: who holds what, who waits, and what the server says about it. */
 import type { Waiting } from '../pool/census.js'
+import { describeCounts } from '../pool/messages.js'
 import type { PoolStats } from '../pool/stats.js'
 
 /** A process of the server: that of a connection, or of another that is in its way. */
@@ -79,10 +80,18 @@ export function reportOf(
 }
 
 function textOf({ stats, holders, waiters, blockers, serverError }: PoolReportFacts): string {
-  const { name, connectionsUsed, poolMax, poolAvailable, connectionsPreparing, requestsWaiting } = stats
+  const { name, requestsWaiting } = stats
+  const counts = {
+    leased: stats.connectionsUsed,
+    idle: stats.poolAvailable,
+    opening: stats.connectionsPreparing,
+    reserved: stats.connectionsReserved,
+    closing: stats.connectionsClosing,
+    waiting: requestsWaiting,
+    maxSize: stats.poolMax,
+  }
   const lines = [
-    `pool '${name}': ${connectionsUsed} of at most ${poolMax} in use, ${poolAvailable} idle, ` +
-      `${connectionsPreparing} being opened; ${requestsWaiting} waiting`,
+    `pool '${name}': ${describeCounts(counts)}`,
     ...holders.flatMap(holderLines),
     ...blockers.map((blocker) => `in the way: process ${blocker.pid} ${serverText(blocker)}`),
     ...waiters.flatMap(({ waitedMs, stack }) => [`waiting for ${seconds(waitedMs)}`, ...indented(stack)]),

@@ -1,7 +1,7 @@
-/** The texts of the pool's errors: what happened, the numbers behind it, and what to do about it. */
+/** The texts of the pool's errors, and its numbers in words: what happened, the numbers behind it, and what to do about it. */
 import type { PoolCounts } from './errors.js'
 
-function describeCounts(counts: PoolCounts): string {
+export function describeCounts(counts: Omit<PoolCounts, 'size'>): string {
   const { leased, idle, opening, reserved, closing, waiting, maxSize } = counts
   const parts = [`${leased} of at most ${maxSize} in use`, `${idle} idle`, `${opening} being opened`]
   if (reserved > 0) parts.push(`${reserved} being cleaned`)

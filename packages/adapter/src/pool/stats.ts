@@ -16,16 +16,20 @@ export interface PoolStats {
   readonly poolMax: number
   /** Gauge: the most connections that may be idle: `maxIdleCount`, but no more than `maxSize`. */
   readonly poolMaxIdle: number
-  /** Gauge: connections that exist or are being made. */
+  /** Gauge: connections that exist, are being made, or are being closed: the sum of the five that follow. */
   readonly poolSize: number
   /** Gauge: connections that are idle. */
   readonly poolAvailable: number
-  /** Gauge: requests that wait for a connection. */
-  readonly requestsWaiting: number
   /** Gauge: connections that are lent. */
   readonly connectionsUsed: number
+  /** Gauge: connections that the pool itself has at work: being cleaned, or asked whether they live. */
+  readonly connectionsReserved: number
   /** Gauge: connections that are being made, or are going to be after a pause. */
   readonly connectionsPreparing: number
+  /** Gauge: connections that are being closed. */
+  readonly connectionsClosing: number
+  /** Gauge: requests that wait for a connection. */
+  readonly requestsWaiting: number
   /** Requests for a connection, those turned away included. */
   readonly requestsNum: number
   /** Requests that had to wait. */
@@ -126,9 +130,11 @@ export class Counters {
       poolMaxIdle: Math.min(maxIdleCount, counts.maxSize),
       poolSize: counts.size,
       poolAvailable: counts.idle,
-      requestsWaiting: counts.waiting,
       connectionsUsed: counts.leased,
+      connectionsReserved: counts.reserved,
       connectionsPreparing: counts.opening,
+      connectionsClosing: counts.closing,
+      requestsWaiting: counts.waiting,
       ...this,
       requestsWaitMs: Math.round(this.requestsWaitMs),
       longestWaitMs: Math.round(this.longestWaitMs),

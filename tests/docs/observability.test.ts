@@ -5,7 +5,7 @@ import { channels, onPoolEvent, type PoolEvent } from '../../packages/adapter/sr
 import { BUCKETS_S, DURATIONS, NUMBERS } from '../../packages/adapter/src/observe/metrics.js'
 import { PRISMA_HISTOGRAMS, PRISMA_NUMBERS } from '../../packages/adapter/src/observe/prisma-metrics.js'
 import { Publisher } from '../../packages/adapter/src/observe/publisher.js'
-import { TransactionPublisher } from '../../packages/adapter/src/observe/transactions.js'
+import { publisherOfTransaction } from '../../packages/adapter/src/observe/transactions.js'
 import { PoolTimeoutError } from '../../packages/adapter/src/pool/errors.js'
 import { BOUNDS_MS } from '../../packages/adapter/src/pool/histogram.js'
 import { ManualClock } from '../support/manual-clock.js'
@@ -52,9 +52,9 @@ describe('the events', () => {
     publisher.onReturned(connection, 'released', 1, undefined)
     publisher.onFailed(new PoolTimeoutError('late'), 1, 1)
     publisher.onFailed(new Error('aborted'), 1, 1)
-    const transaction = new TransactionPublisher('documented', new ManualClock())
-    transaction.begun(connection)
-    transaction.ended('committed')
+    const transaction = publisherOfTransaction('documented', new ManualClock())
+    transaction?.begun(connection)
+    transaction?.ended('committed')
     publisher.onLeak(connection, 1, '')
     ends.forEach((end) => end())
     const sorted = (fields: readonly string[]) => [...fields].sort()

@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { channels, onPoolEvent, type PoolEvent } from '../../../packages/adapter/src/observe/events.js'
 import { Publisher } from '../../../packages/adapter/src/observe/publisher.js'
-import { TransactionPublisher } from '../../../packages/adapter/src/observe/transactions.js'
+import { publisherOfTransaction } from '../../../packages/adapter/src/observe/transactions.js'
 import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
 import type { PoolSettings } from '../../../packages/adapter/src/pool/types.js'
 import type { FakeConnection } from '../../support/fake-connector.js'
@@ -296,15 +296,27 @@ test('a listener that rejects breaks nothing either', async () => {
   expect(await warned).toBe("a listener of 'open' failed: Error: later")
 })
 
+test('nothing is made for a transaction where nobody listens for it', () => {
+  const clock = new ManualClock()
+  expect(publisherOfTransaction('rig', clock)).toBeUndefined()
+  listen(ALL.filter((event) => !event.startsWith('transaction:')))
+  expect(publisherOfTransaction('rig', clock)).toBeUndefined()
+  for (const event of ['transaction:begin', 'transaction:end'] as const) {
+    listen([event])
+    expect(publisherOfTransaction('rig', clock)).toBeDefined()
+    ends.splice(0).forEach((end) => end())
+  }
+})
+
 test('a transaction that begins anew is as old as its first beginning', async () => {
   const messages = listen(['transaction:end'])
   const clock = new ManualClock()
-  const transaction = new TransactionPublisher('rig', clock)
-  transaction.begun({ processId: 1 })
+  const transaction = publisherOfTransaction('rig', clock)
+  transaction?.begun({ processId: 1 })
   await clock.advance(20)
-  transaction.begun({ processId: 2 })
+  transaction?.begun({ processId: 2 })
   await clock.advance(5)
-  transaction.ended('committed')
+  transaction?.ended('committed')
   expect(messages).toMatchObject([['transaction:end', { pid: 2, heldMs: 25 }]])
 })
 

@@ -18,7 +18,7 @@ import type { Lender } from '../pg/lender.js'
 import { beginning } from '../pg/script.js'
 import { hasOverrun, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
-import { TransactionPublisher } from '../observe/transactions.js'
+import { publisherOfTransaction, type TransactionPublisher } from '../observe/transactions.js'
 import type { AdapterSettings } from '../resolved-options.js'
 import { systemClock } from '../pool/clock.js'
 import type { Lease } from '../pool/lease.js'
@@ -65,7 +65,7 @@ class RealPoolTransaction implements Transaction {
   readonly #lender: Lender
   readonly #preamble: Preamble
   readonly #settings: AdapterSettings
-  readonly #publisher: TransactionPublisher
+  readonly #publisher: TransactionPublisher | undefined
   #lease: Lease<PgConnection> | undefined
   /** Gives up waiting for a connection when the transaction ends meanwhile. */
   readonly #abort = new AbortController()
@@ -90,8 +90,8 @@ class RealPoolTransaction implements Transaction {
     this.#settings = settings
     this.#preamble = preamble
     this.#lease = lease
-    this.#publisher = new TransactionPublisher(lender.name, systemClock)
-    if (lease !== undefined) this.#publisher.begun(lease.connection)
+    this.#publisher = publisherOfTransaction(lender.name, systemClock)
+    if (lease !== undefined) this.#publisher?.begun(lease.connection)
   }
 
   async queryRaw(query: SqlQuery): Promise<SqlResultSet> {
@@ -161,7 +161,7 @@ class RealPoolTransaction implements Transaction {
     } catch (error) {
       throw withPrismaCode(toDriverAdapterError(error))
     } finally {
-      this.#publisher.ended(isCommitted ? 'committed' : 'failed')
+      this.#publisher?.ended(isCommitted ? 'committed' : 'failed')
       void this.#lease?.release()
     }
   }
@@ -180,7 +180,7 @@ class RealPoolTransaction implements Transaction {
   async #rollback(): Promise<void> {
     this.#abort.abort(alreadyClosed('query', 'rolled back while it waited for a connection'))
     this.#lease?.connection.expectRollback()
-    this.#publisher.ended('rolledBack')
+    this.#publisher?.ended('rolledBack')
     await this.#lease?.release()
     // Of a batch, this is the error that its caller is told instead of the one that led here.
     if (this.#endedBy !== undefined && !this.#hasNotBegun) throw withPrismaCode(this.#endedBy)
@@ -317,7 +317,7 @@ class RealPoolTransaction implements Transaction {
   async #acquire(): Promise<Lease<PgConnection>> {
     const lease = await this.#lender.acquire({ signal: this.#abort.signal, follows: true })
     if (!this.#hasRolledBack) {
-      this.#publisher.begun(lease.connection)
+      this.#publisher?.begun(lease.connection)
       return lease
     }
     // Granted in the moment of the rollback, which did not see it.

@@ -4,7 +4,13 @@ import { channels, type PoolEvents, publish } from './events.js'
 
 let transactions = 0
 
-export class TransactionPublisher {
+/** What publishes one transaction, or nothing where nobody listens: who comes later is not told of its end. */
+export function publisherOfTransaction(pool: string, clock: Clock): TransactionPublisher | undefined {
+  const isHeard = channels['transaction:begin'].hasSubscribers || channels['transaction:end'].hasSubscribers
+  return isHeard ? new TransactionPublisher(pool, clock) : undefined
+}
+
+class TransactionPublisher {
   readonly #pool: string
   readonly #clock: Clock
   readonly #transaction = ++transactions
@@ -37,3 +43,5 @@ export class TransactionPublisher {
     })
   }
 }
+
+export type { TransactionPublisher }

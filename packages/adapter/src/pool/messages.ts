@@ -1,4 +1,4 @@
-/** The texts of the pool's errors, and its numbers in words: what happened, the numbers behind it, and what to do about it. */
+/** The pool's numbers in words, and the texts of its errors: what happened, the numbers behind it, what to do about it. */
 import type { PoolCounts } from './errors.js'
 
 export function describeCounts(counts: Omit<PoolCounts, 'size'>): string {

@@ -172,14 +172,42 @@ describe('the stream', () => {
 })
 
 describe('the controls', () => {
-  it.each([{}, { callers: -1 }, { callers: 101 }, { callers: 1.5 }, { conduct: 'other' }, { conduct: null }])(
-    'refuse %j',
-    async (settings) => {
-      const before = await (await fetch(at('/dashboard/settings'))).json()
-      expect((await change(settings as Partial<Settings>)).status).toBe(400)
-      expect(await (await fetch(at('/dashboard/settings'))).json()).toEqual(before)
-    },
-  )
+  const NUMBER = 'a whole number from 0 to 100'
+  const CONDUCT = '"release" or "hold"'
+
+  it.each<[unknown, string]>([
+    [{ callers: -1 }, `"callers" is -1; allowed is ${NUMBER}`],
+    [{ callers: 101 }, `"callers" is 101; allowed is ${NUMBER}`],
+    [{ callers: 1.5 }, `"callers" is 1.5; allowed is ${NUMBER}`],
+    [{ callers: null }, `"callers" is null; allowed is ${NUMBER}`],
+    [{ callers: true }, `"callers" is true; allowed is ${NUMBER}`],
+    [{ callers: '12' }, `"callers" is "12"; allowed is ${NUMBER}`],
+    [{ callers: [3] }, `"callers" is [3]; allowed is ${NUMBER}`],
+    [{ callers: 3, conduct: 'other' }, `"conduct" is "other"; allowed is ${CONDUCT}`],
+    [{ conduct: null }, `"conduct" is null; allowed is ${CONDUCT}`],
+    [{ conduct: ['hold'] }, `"conduct" is ["hold"]; allowed is ${CONDUCT}`],
+    [
+      { callers: '', conduct: 0 },
+      `"callers" is ""; allowed is ${NUMBER}. "conduct" is 0; allowed is ${CONDUCT}`,
+    ],
+    [{ callers: 3, caller: 4 }, '"caller" is 4; there are only conduct and callers'],
+    [{ callers: 'x'.repeat(70) }, `"callers" is "${'x'.repeat(59)}…; allowed is ${NUMBER}`],
+    [{}, 'the body is {}; allowed is an object with conduct and callers, or one of them'],
+    [[], 'the body is []; allowed is an object with conduct and callers, or one of them'],
+    [null, 'the body is null; allowed is an object with conduct and callers, or one of them'],
+    [12, 'the body is 12; allowed is an object with conduct and callers, or one of them'],
+  ])('refuse %j, and say why', async (settings, message) => {
+    const before = await (await fetch(at('/dashboard/settings'))).json()
+    const response = await change(settings as Partial<Settings>)
+    expect([response.status, await response.json()]).toEqual([400, { error: 'bad_request', message }])
+    expect(await (await fetch(at('/dashboard/settings'))).json()).toEqual(before)
+  })
+
+  it('refuse a request without a body', async () => {
+    const response = await fetch(at('/dashboard/settings'), { method: 'PATCH' })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ message: expect.stringContaining('the body is missing') })
+  })
 
   it('change how many callers there are, up and down', async () => {
     await change({ callers: 6, conduct: 'hold' })

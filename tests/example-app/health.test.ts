@@ -62,4 +62,14 @@ describe('/readyz', () => {
     await giveBack()
     expect(await service.get('/readyz')).toMatchObject({ status: 200 })
   })
+
+  it('does not count among the callers that got no connection in time, nor stay in the queue', async () => {
+    const giveBack = await takeConnection()
+    const before = service.adapter.pool.getStats()
+    expect(await service.get('/readyz')).toMatchObject({ status: 503 })
+    const after = service.adapter.pool.getStats()
+    expect([after.requestsTimeouts, after.requestsWaiting]).toEqual([before.requestsTimeouts, 0])
+    expect(after.requestsCancelled).toBe(before.requestsCancelled + 1)
+    await giveBack()
+  })
 })

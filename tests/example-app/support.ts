@@ -53,7 +53,7 @@ export async function startService({
     ledger,
     screen,
     probe: () => probeDatabase(database.url),
-    ready: () => probePool(adapter.pool, '50ms'),
+    ready: () => probePool(adapter.pool, 50),
   })
 
   async function post(url: string, payload: object) {

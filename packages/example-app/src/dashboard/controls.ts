@@ -29,14 +29,47 @@ export class Controls {
   }
 }
 
-export function settingsBody(maxCallers: number) {
-  return {
-    type: 'object',
-    additionalProperties: false,
-    minProperties: 1,
-    properties: {
-      conduct: { enum: ['release', 'hold'] },
-      callers: { type: 'integer', minimum: 0, maximum: maxCallers },
+/**
+ * The settings that a request asks for. Nothing is made to fit, as Fastify would: `null` is not 0, nor is `"12"` 12.
+ *
+ * @throws An error with the status 400 that names each field, what it got, and what is allowed.
+ */
+export function readSettings(body: unknown, maxCallers: number): Partial<Settings> {
+  const fields: readonly Field[] = [
+    { name: 'conduct', allowed: '"release" or "hold"', allows: (value) => CONDUCTS.has(value) },
+    {
+      name: 'callers',
+      allowed: `a whole number from 0 to ${maxCallers}`,
+      allows: (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= maxCallers,
     },
+  ]
+  const names = fields.map(({ name }) => name).join(' and ')
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
+  if (!isObject || Object.keys(body).length === 0) {
+    throw badRequest(`the body is ${inShort(body)}; allowed is an object with ${names}, or one of them`)
   }
+  const problems = Object.entries(body).flatMap(([key, value]) => {
+    const field = fields.find(({ name }) => name === key)
+    if (field === undefined) return `${inShort(key)} is ${inShort(value)}; there are only ${names}`
+    return field.allows(value) ? [] : `"${key}" is ${inShort(value)}; allowed is ${field.allowed}`
+  })
+  if (problems.length > 0) throw badRequest(problems.join('. '))
+  return body
+}
+
+interface Field {
+  readonly name: keyof Settings
+  readonly allowed: string
+  readonly allows: (value: unknown) => boolean
+}
+
+const CONDUCTS: ReadonlySet<unknown> = new Set<Conduct>(['release', 'hold'])
+
+function badRequest(message: string): Error {
+  return Object.assign(new Error(message), { statusCode: 400 })
+}
+
+function inShort(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing'
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }

@@ -4,8 +4,7 @@
 import { dirname, resolve } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import type { Settings } from '../page/messages.js'
-import { type Controls, settingsBody } from './controls.js'
+import { type Controls, readSettings } from './controls.js'
 import type { Monitor } from './monitor.js'
 import { EventStreams } from './stream.js'
 
@@ -62,12 +61,8 @@ export function registerDashboard(app: FastifyInstance, { monitor, controls }: D
 
   app.get('/dashboard/settings', () => controls.settings)
 
-  app.patch<{ Body: Partial<Settings> }>(
-    '/dashboard/settings',
-    { schema: { body: settingsBody(controls.maxCallers) } },
-    (request) => {
-      controls.set(request.body)
-      return controls.settings
-    },
-  )
+  app.patch('/dashboard/settings', (request) => {
+    controls.set(readSettings(request.body, controls.maxCallers))
+    return controls.settings
+  })
 }

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { createTestDatabase, fieldsOf, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
-import { errorOf, SUBJECT, valueOf } from './support.js'
+import { collectWarnings, errorOf, SUBJECT, valueOf } from './support.js'
 
 let database: TestDatabase
 
@@ -47,7 +47,8 @@ test.each([
   await eventually(async () => expect(await database.backends()).toEqual([]))
 })
 
-test('two at the same time are two databases, and the main one is not disturbed', async () => {
+test('two at the same time are two databases, with pools of other names, and the main one is not disturbed', async () => {
+  const watch = collectWarnings()
   const factory = new RealPoolAdapter({ connectionString: database.url, application_name: SUBJECT })
   const main = await factory.connect()
   const shadows = await Promise.all([factory.connectToShadowDb(), factory.connectToShadowDb()])
@@ -58,6 +59,8 @@ test('two at the same time are two databases, and the main one is not disturbed'
   expect(await valueOf(main, 'SELECT current_database()::text')).toBe(database.name)
   await main.dispose()
   await eventually(async () => expect(await database.backends(SUBJECT)).toEqual([]))
+  watch.stop()
+  expect(watch.warnings).toEqual([])
 })
 
 test('goes also while something runs in it', async () => {

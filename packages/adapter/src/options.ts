@@ -20,7 +20,10 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
  * ```
  */
 export interface PoolOptions {
-  /** Names the pool in errors and statistics. @defaultValue `pool-1`, `pool-2` … */
+  /**
+   * Names the pool in errors, warnings, events and metrics; two that are open should not share one.
+   * @defaultValue `pool-1`, `pool-2` …
+   */
   name?: string | undefined
   /** Connections kept open, opened in the background when the pool opens. @defaultValue `2` */
   minSize?: number | undefined

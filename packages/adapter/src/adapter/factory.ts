@@ -73,7 +73,9 @@ export class RealPoolAdapter implements SqlMigrationAwareDriverAdapterFactory {
       throw error
     }
     const config = withDatabase(this.#config, database)
-    const lender = makeLender({ ...this.#options, pgPool: undefined }, config, systemClock)
+    // It is another pool, open beside the main one.
+    const pool = { ...this.#options.pool, name: database }
+    const lender = makeLender({ ...this.#options, pool, pgPool: undefined }, config, systemClock)
     lender.open()
     return new RealPoolConnection(lender, this.#config.schema, this.#options, async () => {
       // A database that is in use cannot be dropped: first our own connections to it end.

@@ -8,6 +8,7 @@ import type { ResolvedOptions } from '../resolved-options.js'
 import { OptionsError } from '../pool/errors.js'
 import { echo } from '../observe/echo.js'
 import { type Loans, watchLoans, warnsOfUnreleased } from '../observe/loans.js'
+import { takeName } from '../observe/names.js'
 import { Publisher } from '../observe/publisher.js'
 import { type PoolReport, reportOf, type ServerAnswer } from '../observe/report.js'
 import type { Clock } from '../pool/clock.js'
@@ -98,6 +99,7 @@ class PoolLender implements Lender {
   readonly #sharesSessions: boolean
   readonly #echo: ResolvedOptions['echo']
   #endEcho: (() => void) | undefined
+  #giveNameBack: (() => void) | undefined
   readonly #onPoolError: ((error: Error) => void) | undefined
   #sizes: Sizes
 
@@ -136,6 +138,7 @@ class PoolLender implements Lender {
 
   open(): void {
     this.#pool.open()
+    this.#giveNameBack ??= takeName(this.name)
     this.#endEcho ??= echo(this.name, this.#echo.level, this.#echo.log)
   }
 
@@ -170,6 +173,8 @@ class PoolLender implements Lender {
   }
 
   async #silenceAfter(closing: Promise<void>): Promise<void> {
+    this.#giveNameBack?.()
+    this.#giveNameBack = undefined
     await closing
     // It may have been opened again meanwhile.
     if (this.#pool.isOpen) return

@@ -1,9 +1,14 @@
 // The warning of a connection that is lent for too long: all that a person needs who must find out why, in one block.
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
 import { collectWarnings, SUBJECT, type Warnings } from '../integration/support.js'
 import { gate, pidOf, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
+import { listen } from '../support/listening.js'
 import { Proxy } from '../support/proxy.js'
 import { createPoolWorld, lockUsers, noteEvents } from './support.js'
 
@@ -127,4 +132,33 @@ test('waits no longer for the server once the connection is back', async () => {
     notes.stop()
     await close()
   }
+})
+
+test('keeps no process alive that is done with its pool', async () => {
+  const program = `
+    const { onPoolEvent, RealPool } = require('prisma-pg-real-pool')
+    let connections = 0
+    const pool = new RealPool({
+      connection: () => connections++ === 0 ? process.env.URL : process.env.MUTE_URL,
+      pool: { minSize: 1, maxSize: 1, leakDetectionThreshold: '20ms' },
+    })
+    pool.open({ wait: true }).then(() => pool.acquire()).then((lease) => {
+      onPoolEvent('leak', async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        await lease.release()
+        await pool.close()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        const left = process.getActiveResourcesInfo().filter((resource) => !/Pipe|TTY/.test(resource))
+        console.log(JSON.stringify({ connections, left }))
+      })
+    })`
+  const mute = createServer()
+  const port = await listen(mute)
+  const url = world.database.url
+  const env = { ...process.env, URL: url, MUTE_URL: `postgresql://nobody@127.0.0.1:${port}/nothing` }
+  const cwd = path.join(__dirname, '../..')
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', program], { cwd, env })
+  mute.close()
+  expect(JSON.parse(stdout)).toEqual({ connections: 2, left: [] })
+  expect(stderr.match(/REAL_POOL_LEAK/g)).toHaveLength(2)
 })

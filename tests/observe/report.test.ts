@@ -239,6 +239,8 @@ test('nor one that lets us in and then does not answer', async () => {
     expect(report.holders).toMatchObject([{ server: undefined }])
     expect(report.serverError).toContain('no answer within 2000 ms')
     await lease.release()
+    // Nor is it asked to cancel the question.
+    expect(proxy.accepted).toBe(2)
   } finally {
     await pool.close()
     proxy.close()

@@ -48,7 +48,8 @@ export function askServer(
       if (deadline.isOver) return []
       deadline.onOver = (error) => {
         late = error
-        connector.destroy(connection)
+        // Without a request to cancel: the question is short, and who does not answer it would not hear of that.
+        connection.destroy()
       }
       const { rows } = await connection.client.query<{ activity: string }>(ACTIVITY, [pids])
       const processes = JSON.parse(rows[0]?.activity ?? '[]') as ServerProcess[]

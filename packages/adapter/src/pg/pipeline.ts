@@ -1,8 +1,8 @@
 /**
  * Statements of several borrowers in flight on one connection, each with its own Sync and so its own error
  * (PostgreSQL manual 54.2.4, pipelining). The server answers in the order in which they were sent, each answer ended
- * by a ReadyForQuery: the first in flight is the one that it is at. None of them may leave anything in the session, but
- * for the last, and a COMMIT is behind what it ends.
+ * by a ReadyForQuery: the first in flight is the one that it is at. Only the last of them may leave anything in the
+ * session, such as a transaction that it begins.
  */
 import type { Client, Submittable } from 'pg'
 import type { Clock, Timer } from '../pool/clock.js'
@@ -79,14 +79,14 @@ export class Pipeline {
 
   /** Sends COMMIT, behind which others may send at once. Resolves to the tag of the answer. */
   commit(): Promise<string> {
-    return this.#fly((callback) => new Script('COMMIT', callback), { isEnd: true })
+    return this.#fly((callback) => new Script('COMMIT', callback), true)
   }
 
   /** Sends a statement. Settles when the server is ready for what follows it, or never will be. */
   async send<R>(statementFor: (callback: Callback<R>) => Submittable): Promise<R> {
     let sent: Flight | undefined
     try {
-      return await this.#fly(statementFor, { onSent: (flight) => (sent = flight) })
+      return await this.#fly(statementFor, false, (flight) => (sent = flight))
     } finally {
       const cancelled = sent?.overrun?.cancelled
       if (cancelled !== undefined) await this.#events.outlive(cancelled)
@@ -95,7 +95,8 @@ export class Pipeline {
 
   #fly<R>(
     statementFor: (callback: Callback<R>) => Submittable,
-    { isEnd = false, onSent }: { isEnd?: boolean; onSent?: (flight: Flight) => void } = {},
+    isEnd: boolean,
+    onSent?: (flight: Flight) => void,
   ): Promise<R> {
     return new Promise((resolve, reject) => {
       const flight: Flight = {
@@ -170,7 +171,7 @@ export class Pipeline {
     commit.silence?.cancel()
     for (const other of this.#flights) other.mayBeHit = true
     const fail = (): void => this.#fail(commit, error, true)
-    this.#fly((callback) => new Script('ROLLBACK', callback), { isEnd: true }).then(fail, fail)
+    this.#fly((callback) => new Script('ROLLBACK', callback), true).then(fail, fail)
   }
 
   /** The connection is gone. The client has told those of it that it knows; it has forgotten who had an error. */

@@ -64,7 +64,7 @@ export class Lease<C> {
   }
 
   /**
-   * Hands the connection over to whoever waits for one first, although what was sent on it last is not answered yet,
+   * Hands a connection that is lent to this borrower alone over to whoever waits for one first, although what was sent on it last is not answered yet,
    * if that one is ready to follow. Returns whether it did: then the lease is over. Until `answered` settles, the
    * connection goes nowhere else, and nothing is done to it.
    */

@@ -108,7 +108,10 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined
   /** Whether a connection will do that others use at the same time. */
   readonly shared?: boolean | undefined
-  /** Whether a connection will do that was handed over: on which another waits for the last answer. */
+  /**
+   * Whether a connection will do that is handed over: on which another waits for the last answer. Who shares one that
+   * others have already may meet that in any case.
+   */
   readonly follows?: boolean | undefined
 }
 

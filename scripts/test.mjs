@@ -1,5 +1,5 @@
 // `npm test [-- <jest arguments>]`: brings the checkout up to date, then runs the whole Jest suite, that of Prisma
-// over two backends (jest.backends.config.mjs).
+// three times over (jest.backends.config.mjs).
 import { run, setup } from './toolchain.mjs'
 
 await setup()

@@ -69,6 +69,8 @@ class RealPoolTransaction implements Transaction {
   #lease: Lease<PgConnection> | undefined
   /** Gives up waiting for a connection when the transaction ends meanwhile. */
   readonly #abort = new AbortController()
+  /** Gives up a statement that cannot be cancelled yet. */
+  #leave: ((reason: Error) => void) | undefined
   /** Settles when the last statement called so far has settled. */
   #tail: Promise<unknown> = Promise.resolve()
   /** Set by the first call of commit or rollback, which alone decides how the transaction ends. */
@@ -178,7 +180,9 @@ class RealPoolTransaction implements Transaction {
    * server does both in time. Whatever happens to the connection, nothing of the transaction is saved.
    */
   async #rollback(): Promise<void> {
-    this.#abort.abort(alreadyClosed('query', 'rolled back while it waited for a connection'))
+    const rolledBack = alreadyClosed('query', 'rolled back while it waited for a connection')
+    this.#abort.abort(rolledBack)
+    this.#leave?.(rolledBack)
     this.#lease?.connection.expectRollback()
     this.#publisher?.ended('rolledBack')
     await this.#lease?.release()
@@ -283,9 +287,8 @@ class RealPoolTransaction implements Transaction {
 
   /** Behind the COMMIT of another nothing is cancelled: a rollback leaves the statement to itself, and nobody waits. */
   #unlessRolledBack<T>(sent: Promise<T>): Promise<T> {
-    const { signal } = this.#abort
     return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      this.#leave = reject
       sent.then(resolve, reject)
     })
   }

@@ -217,14 +217,8 @@ class PoolLender implements Lender {
       ...activityOf(connection),
       stacks: this.#loans?.stacksOf(connection) ?? [],
     }))
-    return reportOf(
-      facts,
-      ours,
-      await this.#ask(
-        ours.map(({ pid }) => pid),
-        over,
-      ),
-    )
+    const pids = ours.map(({ pid }) => pid)
+    return reportOf(facts, ours, await this.#ask(pids, over))
   }
 
   async #ask(pids: readonly number[], over?: AbortSignal): Promise<ServerAnswer> {

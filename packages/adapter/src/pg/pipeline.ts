@@ -112,7 +112,8 @@ export class Pipeline {
         if (error === null) resolve(result as R)
         else this.#onError(flight, error)
       })
-      this.#cork()
+      // Whoever follows a COMMIT has work of its own to do first, in this very turn: the server does not wait for that.
+      if (!isEnd) this.#cork()
       submitPipelined(this.#client, statement)
       this.#flights.push(flight)
       if (this.#flights.length === 1) this.#begin(flight)

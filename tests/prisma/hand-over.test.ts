@@ -128,7 +128,7 @@ describeWhereHandedOver('behind a COMMIT that is not answered yet', () => {
   })
 
   test('a statement is sent', async () => {
-    const opened = await open()
+    const opened = await open({ pipelining: 1 })
     const { prisma, adapter } = opened
     const { committed, waiting } = await commitSlowly(opened, () => [
       write(prisma, 'next'),

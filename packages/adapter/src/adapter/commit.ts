@@ -19,7 +19,7 @@ export async function commit(
   if (failure !== undefined && !connection.isBroken && !connection.hasFailed) throw nothingSaved(failure)
   let tag: string
   try {
-    if (handOver === undefined || before.length > 0 || !connection.mayBeFollowed) {
+    if (handOver === undefined || before.length > 0) {
       tag = await command(connection, 'COMMIT', before)
     } else {
       const answer = connection.commit()

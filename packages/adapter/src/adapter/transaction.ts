@@ -169,9 +169,12 @@ class RealPoolTransaction implements Transaction {
   }
 
   get #handOver(): ((answered: Promise<unknown>) => void) | undefined {
-    if (!this.#lender.handsOver || this.#lease?.hasFollower !== true) return undefined
+    const lease = this.#lease
+    const mayHandOver =
+      this.#lender.handsOver && lease?.hasFollower === true && lease.connection.mayBeFollowed
+    if (!mayHandOver) return undefined
     return (answered) => {
-      if (this.#lease?.handOver(answered) === true) this.#lease = undefined
+      if (lease.handOver(answered)) this.#lease = undefined
     }
   }
 

@@ -10,7 +10,7 @@ export function publisherOfTransaction(pool: string, clock: Clock): TransactionP
   return isHeard ? new TransactionPublisher(pool, clock) : undefined
 }
 
-class TransactionPublisher {
+export class TransactionPublisher {
   readonly #pool: string
   readonly #clock: Clock
   readonly #transaction = ++transactions
@@ -43,5 +43,3 @@ class TransactionPublisher {
     })
   }
 }
-
-export type { TransactionPublisher }

@@ -13,6 +13,7 @@ import {
   knownErrorOf,
   log,
   logged,
+  openBehind,
   type Opened,
   PATIENT,
   pidOf,
@@ -52,15 +53,9 @@ beforeEach(() => world.empty())
 
 afterEach(() => world.leave())
 
-async function open(pool: PoolOptions = {}, options: OtherOptions = {}): Promise<Opened> {
-  const opened = world.open(
-    { minSize: 1, maxSize: 1, timeout: '20s', ...pool },
-    { ...options, connectionString: tappedUrl + (options.connectionString ?? '') },
-  )
-  await opened.adapter.pool.open({ wait: true })
-  await opened.prisma.$connect()
-  tap.take()
-  return opened
+function open(pool: PoolOptions = {}, options: OtherOptions = {}): Promise<Opened> {
+  const connectionString = tappedUrl + (options.connectionString ?? '')
+  return openBehind(tap, world, { timeout: '20s', ...pool }, { ...options, connectionString })
 }
 
 /** Commits a row, which takes its time, while others wait for the connection; resolves when the server is at it. */
@@ -298,28 +293,26 @@ describeWhereHandedOver('a COMMIT', () => {
 })
 
 describeWhereHandedOver('when the connection ends during a COMMIT', () => {
-  async function lose(end: (pid: number) => Promise<unknown>) {
+  /** Ends it when the server is at the COMMIT, and has been sent those texts behind it. */
+  async function lose(
+    end: (pid: number) => Promise<unknown>,
+    follow: (prisma: Opened['prisma']) => Promise<unknown>,
+    texts: readonly unknown[],
+  ) {
     const opened = await open()
-    const { prisma } = opened
-    const { committed, waiting, pid } = await commitSlowly(opened, () => [
-      prisma.$transaction(async (tx) => {
-        await log(tx, 'next')
-        await log(tx, 'and more')
-      }, PATIENT),
-    ])
-    expect((await saidBehindCommit())[0]).toBe('BEGIN')
+    const { committed, waiting, pid } = await commitSlowly(opened, () => [follow(opened.prisma)])
+    expect(await saidBehindCommit(texts.length)).toEqual(texts)
     await end(pid)
-    return { committed, waiting, opened, pid }
+    return { committed, following: waiting[0]!, opened, pid }
   }
 
-  async function loseBeforeStatement(end: (pid: number) => Promise<unknown>, text: string) {
-    const opened = await open()
-    const { prisma } = opened
-    const { committed, waiting, pid } = await commitSlowly(opened, () => [write(prisma, text)])
-    expect(await saidBehindCommit()).toEqual([insert(text)])
-    await end(pid)
-    return { committed, waiting, pid }
-  }
+  const transact = (prisma: Opened['prisma']) =>
+    prisma.$transaction(async (tx) => {
+      await log(tx, 'next')
+      await log(tx, 'and more')
+    }, PATIENT)
+
+  const call = (prisma: Opened['prisma']) => write(prisma, 'next')
 
   const kill = (pid: number) => world.database.query('SELECT pg_terminate_backend($1)', [pid])
 
@@ -332,25 +325,28 @@ describeWhereHandedOver('when the connection ends during a COMMIT', () => {
     ['by the server', kill],
     ['on the way', cut],
   ])('%s, the transaction behind it runs on another, once', async (_, end) => {
-    const { committed, waiting, opened, pid } = await lose(end)
+    const { committed, following, opened, pid } = await lose(end, transact, [
+      'BEGIN',
+      expect.stringContaining('INSERT'),
+    ])
     expect(isOutcomeUnknown(await errorOf(committed))).toBe(true)
-    await Promise.all(waiting)
+    await following
     expect((await logged(world)).filter((text) => text !== SLOW)).toEqual(['next', 'and more'])
     expect(await pidOf(opened.prisma)).not.toBe(pid)
     await expectAtRest(world, opened.adapter, 1)
   })
 
   test('by the server, which says so, the statement behind it runs on another, once', async () => {
-    const { committed, waiting } = await loseBeforeStatement(kill, 'next')
+    const { committed, following } = await lose(kill, call, [insert('next')])
     expect(isOutcomeUnknown(await errorOf(committed))).toBe(true)
-    expect(await Promise.all(waiting)).toEqual([1])
+    expect(await following).toBe(1)
     expect((await logged(world)).filter((text) => text !== SLOW)).toEqual(['next'])
   })
 
   test('on the way, nobody knows what became of the statement behind it, and it says so', async () => {
-    const { committed, waiting } = await loseBeforeStatement(cut, 'next')
+    const { committed, following } = await lose(cut, call, [insert('next')])
     expect(isOutcomeUnknown(await errorOf(committed))).toBe(true)
-    expect(isOutcomeUnknown(await errorOf(waiting[0]!))).toBe(true)
+    expect(isOutcomeUnknown(await errorOf(following))).toBe(true)
     expect((await logged(world)).filter((text) => text === 'next').length).toBeLessThan(2)
   })
 })

@@ -3,7 +3,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { WireTap } from '../support/wire-tap.js'
-import { createWorld, errorOf, expectAtRest, knownErrorOf, type Opened, type World } from './support.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  knownErrorOf,
+  openBehind,
+  type Opened,
+  type World,
+} from './support.js'
 
 let world: World
 let tappedUrl: string
@@ -23,12 +31,8 @@ beforeEach(() => world.empty())
 
 afterEach(() => world.leave())
 
-async function open(options: OtherOptions = {}): Promise<Opened> {
-  const opened = world.open({ minSize: 1, maxSize: 1 }, { connectionString: tappedUrl, ...options })
-  await opened.adapter.pool.open({ wait: true })
-  await opened.prisma.$connect()
-  tap.take()
-  return opened
+function open(options: OtherOptions = {}): Promise<Opened> {
+  return openBehind(tap, world, {}, { connectionString: tappedUrl, ...options })
 }
 
 const user = (name: string) => ({ email: `${name}@example.com` })

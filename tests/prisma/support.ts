@@ -8,6 +8,7 @@ import { errorOf, statesOf as statesIn, SUBJECT } from '../integration/support.j
 import { BACKEND, backendFor, type BackendName, type OtherOptions } from '../support/backends.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
+import type { WireTap } from '../support/wire-tap.js'
 
 export { collectWarnings, errorOf, SUBJECT } from '../integration/support.js'
 
@@ -89,6 +90,20 @@ async function migrate({ url }: TestDatabase): Promise<void> {
     await adapter.executeScript(await readFile(path.join(MIGRATIONS, name, 'migration.sql'), 'utf8'))
   }
   await adapter.dispose()
+}
+
+/** A client on a connection by way of a tap, which has forgotten what it took to get there. */
+export async function openBehind(
+  tap: WireTap,
+  world: World,
+  pool: PoolOptions,
+  options: OtherOptions,
+): Promise<Opened> {
+  const opened = world.open({ minSize: 1, maxSize: 1, ...pool }, options)
+  await opened.adapter.pool.open({ wait: true })
+  await opened.prisma.$connect()
+  tap.take()
+  return opened
 }
 
 /** The server's process that answers a client. */

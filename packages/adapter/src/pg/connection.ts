@@ -5,6 +5,7 @@
 import type { Client, ClientConfig } from 'pg'
 import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
+import { readAnswersOf } from './answer-reader.js'
 import {
   backendKeyOf,
   forgetStatements,
@@ -22,9 +23,16 @@ import {
   transactionStatus,
 } from './client-state.js'
 import { isDoneWithin } from './deadline.js'
-import type { PreparedStatements } from './prepared-statements.js'
+import type { Prepared, PreparedStatements } from './prepared-statements.js'
 import { type Overrun, Pipeline } from './pipeline.js'
-import { type Columns, Script, Statement, type StatementConfig, type StatementResult } from './statement.js'
+import {
+  type Callback,
+  type Columns,
+  Script,
+  Statement,
+  type StatementConfig,
+  type StatementResult,
+} from './statement.js'
 import {
   isFatal,
   neverSent,
@@ -100,17 +108,21 @@ export class PgConnection {
       if (isFatal(error)) this.#lose(error)
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
-    onStatementParsed(client, (query) => query instanceof Statement && query.noteParsed())
-    onStatementBound(client, (query) => query instanceof Statement && query.noteBound())
-    onStatementComplete(client, (tag, query) => {
-      const text = query?.text ?? ''
-      this.lastStatement = text
-      // A BEGIN that went before a statement is ended by whoever sent it.
-      const isOurs = query instanceof Statement && query.hasCommandsBefore
-      if (beginsTransaction(tag)) this.#transactionText = isOurs ? undefined : text
-      if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
-      if (forgetsStatements(tag)) this.statements?.clear()
-    })
+    onStatementParsed(client, (query) => isStatement(query) && query.noteParsed())
+    onStatementBound(client, (query) => isStatement(query) && query.noteBound())
+    onStatementComplete(client, (tag, query) => this.#noteComplete(tag, query))
+    // Of a client that is connected already, the listeners above hear all of it.
+    readAnswersOf(client, isStatement, (tag, statement) => this.#noteComplete(tag, statement))
+  }
+
+  #noteComplete(tag: string, query: { readonly text?: string } | null | undefined): void {
+    const text = query?.text ?? ''
+    this.lastStatement = text
+    // A BEGIN that went before a statement is ended by whoever sent it.
+    const isOurs = isStatement(query) && query.hasCommandsBefore
+    if (beginsTransaction(tag)) this.#transactionText = isOurs ? undefined : text
+    if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
+    if (forgetsStatements(tag)) this.statements?.clear()
   }
 
   /** As it is now, the session is as it should be for a borrower. */
@@ -189,27 +201,19 @@ export class PgConnection {
    * known whether the connection is fit for use, and only then may it be given back. The commands `before` it
    * travel in its packet; when one of them fails, the statement does not run.
    */
-  async run<C extends Columns>(
+  run<C extends Columns>(
     config: StatementConfig<C>,
     before: readonly string[] = NO_COMMANDS,
   ): Promise<StatementResult<C>> {
-    try {
-      return await this.#runOnce(config, before)
-    } catch (error) {
-      // It did not run, and where it stood by itself nothing else has failed with it.
-      const isHit = wasHitByMistake(error)
-      if (!wasStale(error) && !isHit) throw error
-      if (this.isBroken && (this.isShared || isHit)) throw neverSent(error as Error)
-      if (this.isBroken || this.isInTransaction) throw error
-      return this.#runOnce(config, before, true)
-    }
+    return this.#run(config, before, false)
   }
 
   /**
    * Sends COMMIT, behind which the next borrower may send at once. Settles when it is answered; should it fail, there is
    * no transaction either by then.
    */
-  async commit(): Promise<string> {
+  commit(): Promise<string> {
+    if (this.isBroken) return this.#refuse()
     this.#hasBegun = false
     return this.#flights.commit()
   }
@@ -220,45 +224,59 @@ export class PgConnection {
     return this.#settle<string>((callback) => submitQuery(this.client, new Script(text, callback)))
   }
 
-  async #runOnce<C extends Columns>(
+  /** What succeeds costs no more than its promises: async functions see only to what fails, or has a limit. */
+  #run<C extends Columns>(
     config: StatementConfig<C>,
     before: readonly string[],
-    isAgain = false,
+    isAgain: boolean,
   ): Promise<StatementResult<C>> {
-    const { statements } = this
-    const known = statements?.for(config.text, config.name)
+    if (this.isBroken) return this.#refuse()
+    const known = this.statements?.for(config.text, config.name)
     // What another in flight prepares meanwhile may fail again; by itself it depends on none.
     const prepared = isAgain && this.isShared && known?.isSent === true ? undefined : known
-    const surplus = statements?.takeSurplus() ?? NO_COMMANDS
-    let statement: Statement<C> | undefined
+    const surplus = this.statements?.takeSurplus() ?? NO_COMMANDS
     // Behind others, or behind the COMMIT of whoever had the connection before.
     const isPipelined = this.isShared || this.#pipeline?.isInFlight === true
-    try {
-      if (isPipelined) {
-        return await this.#flights.send<StatementResult<C>>(
-          (callback) => (statement = new Statement(config, before, prepared, surplus, callback)),
-        )
-      }
-      return await this.#settle<StatementResult<C>>((callback) => {
-        statement = new Statement(config, before, prepared, surplus, callback)
-        submitQuery(this.client, statement)
-      })
-    } catch (error) {
-      this.#hasBegun = statement?.hasBegun === true
-      if (isFatal(error) && !this.#hasBegun) noteUnprocessed(error)
-      if (statement?.failedBefore === true) noteBefore(error)
-      if (statement?.wasRefused === true) noteRefused(error)
-      const unusable = wasStale(error) ? prepared : statement?.unparsed
-      if (unusable !== undefined) statements?.forget(unusable)
+    let statement: Statement<C> | undefined
+    const statementFor = (callback: Callback<StatementResult<C>>): Statement<C> =>
+      (statement = new Statement(config, before, prepared, surplus, callback))
+    const sent = isPipelined
+      ? this.#flights.send<StatementResult<C>>(statementFor)
+      : this.#settle<StatementResult<C>>((callback) => submitQuery(this.client, statementFor(callback)))
+    return sent.catch((error: unknown) => {
+      this.#noteFailure(error, statement, prepared)
       // The server ended the session before it came to what was behind that in flight.
       const isDone = wasAnswered(error) || wasNeverProcessed(error)
       if (isPipelined && isFatal(this.#lost) && !this.#hasBegun && !isDone) throw neverSent(error as Error)
-      throw error
-    }
+      // It did not run, and where it stood by itself nothing else has failed with it.
+      const isHit = wasHitByMistake(error)
+      if (isAgain || (!wasStale(error) && !isHit)) throw error
+      if (this.isBroken && (this.isShared || isHit)) throw neverSent(error as Error)
+      if (this.isBroken || this.isInTransaction) throw error
+      return this.#run(config, before, true)
+    })
+  }
+
+  #noteFailure<C extends Columns>(
+    error: unknown,
+    statement: Statement<C> | undefined,
+    prepared: Prepared | undefined,
+  ): void {
+    this.#hasBegun = statement?.hasBegun === true
+    if (isFatal(error) && !this.#hasBegun) noteUnprocessed(error)
+    if (statement?.failedBefore === true) noteBefore(error)
+    if (statement?.wasRefused === true) noteRefused(error)
+    const unusable = wasStale(error) ? prepared : statement?.unparsed
+    if (unusable !== undefined) this.statements?.forget(unusable)
+  }
+
+  /** Of a connection that is lost. */
+  #refuse(): Promise<never> {
+    this.#hasBegun = false
+    return Promise.reject(neverSent(this.#lost ?? new Error('Connection terminated')))
   }
 
   get #flights(): Pipeline {
-    if (this.isBroken) throw neverSent(this.#lost ?? new Error('Connection terminated'))
     this.#pipeline ??= new Pipeline(this.client, this.#clock, SETTLE_MS, {
       watch: (onCancel) => this.#watch(onCancel),
       outlive: (cancelled) => (this.isBroken ? Promise.resolve() : this.#outlive(cancelled)),
@@ -270,23 +288,33 @@ export class PgConnection {
     return this.#pipeline
   }
 
-  async #settle<R>(send: (callback: (error: Error | null, result?: R) => void) => void): Promise<R> {
-    if (this.isBroken) throw neverSent(this.#lost ?? new Error('Connection terminated'))
+  #settle<R>(send: (callback: Callback<R>) => void): Promise<R> {
+    if (this.isBroken) return this.#refuse()
     const overrun = this.#watch()
+    const answer = new Promise<R>((resolve, reject) => {
+      send((error, result) => (error === null ? resolve(result as R) : reject(error)))
+    }).catch((error: unknown) => this.#whenReady(error))
+    return overrun === undefined ? answer : this.#untilOver(answer, overrun)
+  }
+
+  /** Rejects with the error once the server is ready for the next statement, or never will be. */
+  async #whenReady(error: unknown): Promise<never> {
+    if (!isFatal(error) && isBusy(this.client) && !(await this.becomesReady())) {
+      // It was node-postgres that ended the wait (`query_timeout`), not the server.
+      this.#isGivenUp = isUsable(this.client)
+      this.#lose(error as Error)
+    }
+    throw error
+  }
+
+  async #untilOver<R>(answer: Promise<R>, overrun: Overrun): Promise<R> {
     try {
-      return await new Promise<R>((resolve, reject) => {
-        send((error, result) => (error === null ? resolve(result as R) : reject(error)))
-      })
+      return await answer
     } catch (error) {
-      if (!isFatal(error) && isBusy(this.client) && !(await this.becomesReady())) {
-        // It was node-postgres that ended the wait (`query_timeout`), not the server.
-        this.#isGivenUp = isUsable(this.client)
-        this.#lose(error as Error)
-      }
-      throw overrun?.cancelled !== undefined ? overrunError(overrun.ms, error) : error
+      throw overrun.cancelled !== undefined ? overrunError(overrun.ms, error) : error
     } finally {
-      overrun?.end()
-      if (overrun?.cancelled !== undefined && !this.isBroken) await this.#outlive(overrun.cancelled)
+      overrun.end()
+      if (overrun.cancelled !== undefined && !this.isBroken) await this.#outlive(overrun.cancelled)
     }
   }
 
@@ -414,3 +442,7 @@ export class PgConnection {
 }
 
 const NO_COMMANDS: readonly string[] = []
+
+function isStatement(query: unknown): query is Statement<Columns> {
+  return query instanceof Statement
+}

@@ -19,8 +19,6 @@ import { excerpt } from './excerpt.js'
 import { acceptPlain, requireChannelBinding, tellingOf, watchEncryption } from './encryption.js'
 import { runHook } from './hooks.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
-import { readRowsOf } from './row-reader.js'
-import { Statement } from './statement.js'
 import type { Encryption, TlsPlan } from './tls-config.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
@@ -104,7 +102,6 @@ export class PgConnector implements Connector<PgConnection> {
   ): Promise<PgConnection> {
     // Dead peers are noticed by the kernel even while nothing is sent. Whoever brings a stream of his own looks after it.
     const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
-    readRowsOf(client, (query) => query instanceof Statement)
     const connection = new PgConnection(client, this.#clock)
     connection.stream = config.stream
     this.equip(connection)

@@ -7,7 +7,7 @@
 import type { Client, Submittable } from 'pg'
 import type { Clock, Timer } from '../pool/clock.js'
 import { isUsable, onReady, socketOf, submitPipelined, transactionStatus } from './client-state.js'
-import { Script } from './statement.js'
+import { type Callback, Script } from './statement.js'
 import {
   isFatal,
   noteAnswered,
@@ -33,8 +33,6 @@ export interface PipelineEvents {
   /** The server has reported an error, and is silent since. */
   onSilent(error: Error): void
 }
-
-type Callback<R> = (error: Error | null, result?: R) => void
 
 interface Flight {
   readonly reject: (error: Error) => void

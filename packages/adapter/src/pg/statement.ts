@@ -9,7 +9,9 @@
  *
  * - statements are prepared (prepared-statements.ts): 22 µs for one row instead of 30, and two thirds of the time;
  * - what is prepared is described once: 23 µs instead of 25;
- * - rows are read from the bytes of the socket (row-reader.ts): 350 µs for 1,000 rows of 4 columns instead of 575;
+ * - rows are read from the bytes of the socket (answer-reader.ts): 350 µs for 1,000 rows of 4 columns instead of 575;
+ * - so is how far the server is with them: 23.5 µs for one row instead of 24.5;
+ * - what succeeds passes through no async function of the connection's: 22 µs instead of 23.5;
  * - the short values of a row are parts of one string (`takeRow`): 350 µs instead of 460.
  */
 import { Packet, type WireValue } from './packet.js'
@@ -49,7 +51,7 @@ interface Wire {
 }
 
 /** With an error or a result. */
-type Callback<R> = (error: Error | null, result?: R) => void
+export type Callback<R> = (error: Error | null, result?: R) => void
 
 const NO_COPY = 'COPY from and to the client is not supported here: use a lease, and pg-copy-streams'
 
@@ -74,8 +76,12 @@ abstract class Sent<R> {
     wire.stream.write(this.packet().bytes)
   }
 
-  handleCommandComplete({ text }: { text: string }): void {
-    this.tag = text
+  handleCommandComplete({ text: tag }: { text: string }): void {
+    this.noteComplete(tag)
+  }
+
+  noteComplete(tag: string): void {
+    this.tag = tag
   }
 
   handleEmptyQuery(): void {}
@@ -185,7 +191,7 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     return packet.execute().sync()
   }
 
-  /** Told by the connection: the client knows only of queries of its own class. */
+  /** Told by the reader, or by the connection: the client tells only queries of its own class. */
   noteParsed(): void {
     this.#hasBegun = true
     this.#parsesAnswered++
@@ -253,9 +259,9 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     }
   }
 
-  override handleCommandComplete(message: { text: string }): void {
+  override noteComplete(tag: string): void {
     if (this.#unanswered > 0) this.#unanswered--
-    else super.handleCommandComplete(message)
+    else this.tag = tag
   }
 
   /** A statement without rows is described by no description at all (manual 54.7, NoData). */

@@ -1,10 +1,10 @@
-// Whatever pieces a socket cuts messages into, rows reach their statement whole, the rest goes on unread, and each in
-// its turn.
+// Whatever pieces a socket cuts messages into, rows and how far the server is reach their statement whole, the rest goes
+// on unread, and each in its turn.
 import { EventEmitter } from 'node:events'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Client } from 'pg'
-import { readRowsOf, type RowTaker } from '../../../packages/adapter/src/pg/row-reader.js'
+import { type AnswerTaker, readAnswersOf } from '../../../packages/adapter/src/pg/answer-reader.js'
 import { Statement } from '../../../packages/adapter/src/pg/statement.js'
 
 type Message = { readonly type: string; readonly body: Buffer }
@@ -17,21 +17,29 @@ function bytesOf({ type, body }: Message): Buffer {
 }
 
 /** A client that notes what it is passed, and its socket. */
-function open(query: unknown) {
+function open(query: unknown, onPassed = (_bytes: Buffer, _client: { _activeQuery: unknown }) => {}) {
   const seen: string[] = []
+  const completed: string[] = []
   const connection = {
     attachListeners: (stream: EventEmitter) =>
-      void stream.on('data', (bytes: Buffer) => seen.push(bytes.toString('hex'))),
+      void stream.on('data', (bytes: Buffer) => {
+        seen.push(bytes.toString('hex'))
+        onPassed(bytes, client)
+      }),
   }
-  const client = { connection, _activeQuery: query } as unknown as Client
-  readRowsOf(client, (one): one is RowTaker => one !== undefined)
+  const client = { connection, _activeQuery: query }
+  readAnswersOf(
+    client as unknown as Client,
+    (one): one is AnswerTaker => one !== undefined,
+    (tag) => completed.push(tag),
+  )
   const socket = new EventEmitter()
   connection.attachListeners(socket)
-  return { seen, socket }
+  return { seen, completed, socket }
 }
 
 const message: fc.Arbitrary<Message> = fc.record({
-  type: fc.constantFrom('D', 'D', 'D', 'C', 'Z', 'N'),
+  type: fc.constantFrom('D', 'D', 'D', '1', '2', 'C', 'Z', 'N'),
   body: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
 })
 
@@ -48,37 +56,75 @@ const pieces = fc
     return { messages, whole, chunks: at.slice(1).map((end, index) => whole.subarray(at[index], end)) }
   })
 
-test('of a statement of ours: its rows, and everything else in its turn', () => {
+const OURS: ReadonlySet<string> = new Set(['D', '1', '2', 'C'])
+
+/** A statement that notes what it is told. */
+function taking(told: (what: string) => void): AnswerTaker {
+  return {
+    noteParsed: () => told('1'),
+    noteBound: () => told('2'),
+    takeRow: (bytes, from, to) => told(`D ${bytes.toString('hex', from, to)}`),
+    noteComplete: (tag) => told(`C ${tag}`),
+  }
+}
+
+/** What a statement is told of a message of ours. */
+function toldOf({ type, body }: Message): string {
+  if (type === 'D') return `D ${body.toString('hex')}`
+  return type === 'C' ? `C ${body.toString('latin1', 0, body.length - 1)}` : type
+}
+
+test('of a statement of ours: its rows and how far the server is, and everything else in its turn', () => {
   fc.assert(
     fc.property(pieces, ({ messages, chunks }) => {
-      const order: string[] = []
-      const taker: RowTaker = {
-        takeRow: (bytes, from, to) => void order.push(`row ${bytes.toString('hex', from, to)}`),
+      const events: string[] = []
+      let passedOn = 0
+      const { seen, completed, socket } = open(taking((what) => notePassed(what)))
+      // What is passed on between two of ours is one piece or many: only its place matters.
+      function notePassed(what?: string): void {
+        if (seen.length > passedOn) events.push(seen.slice(passedOn).join(''))
+        passedOn = seen.length
+        if (what !== undefined) events.push(what)
       }
-      const { seen, socket } = open(taker)
-      for (const chunk of chunks) {
-        const before = seen.length
-        socket.emit('data', chunk)
-        // What is passed on between two rows is one piece: only its place matters.
-        order.push(...seen.slice(before))
+      for (const chunk of chunks) socket.emit('data', chunk)
+      notePassed()
+
+      const expected: string[] = []
+      let others = ''
+      for (const message of messages) {
+        if (!OURS.has(message.type)) {
+          others += bytesOf(message).toString('hex')
+          continue
+        }
+        if (others !== '') expected.push(others)
+        others = ''
+        expected.push(toldOf(message))
       }
-      const rows = messages
-        .filter(({ type }) => type === 'D')
-        .map(({ body }) => `row ${body.toString('hex')}`)
-      expect(order.filter((entry) => entry.startsWith('row'))).toEqual(rows)
-      const others = messages.filter(({ type }) => type !== 'D').map(bytesOf)
-      expect(seen.join('')).toBe(Buffer.concat(others).toString('hex'))
+      if (others !== '') expected.push(others)
+      expect(events).toEqual(expected)
+      expect(completed.map((tag) => `C ${tag}`)).toEqual(events.filter((event) => event.startsWith('C ')))
     }),
   )
 })
 
-test('what stands before a row has been passed on when the row is taken', () => {
+test('what comes before it decides whose answer it is', () => {
   const events: string[] = []
-  const { socket, seen } = open({ takeRow: () => events.push(`row after ${seen.length}`) })
-  const row = bytesOf({ type: 'D', body: Buffer.from([0, 0]) })
-  const other = bytesOf({ type: 'T', body: Buffer.from([0, 0]) })
-  socket.emit('data', Buffer.concat([other, row, row, other, other, row]))
-  expect(events).toEqual(['row after 1', 'row after 1', 'row after 2'])
+  const second = taking((what) => events.push(`second ${what}`))
+  const { socket } = open(
+    taking((what) => events.push(`first ${what}`)),
+    (_bytes, client) => (client._activeQuery = second),
+  )
+  const [bound, ready] = ['2', 'Z'].map((type) => bytesOf({ type, body: Buffer.from('I') }))
+  socket.emit('data', Buffer.concat([bound!, ready!, bound!]))
+  expect(events).toEqual(['first 2', 'second 2'])
+})
+
+test('the statement knows that it is complete before anyone else does', () => {
+  const told = jest.fn()
+  const { socket, completed } = open(taking(() => told(completed.length)))
+  socket.emit('data', bytesOf({ type: 'C', body: Buffer.from('UPDATE 3\0') }))
+  expect(told.mock.calls).toEqual([[0]])
+  expect(completed).toEqual(['UPDATE 3'])
 })
 
 test('of a query that is not ours, everything is passed on', () => {

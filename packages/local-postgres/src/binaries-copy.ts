@@ -25,14 +25,12 @@ export function reachableCopy(native: string, version: string): string {
     const fresh = mkdtempSync(`${target}-`)
     try {
       copyFolder(native, fresh)
-      // Whatever is there is not whole: cleaners of temporary folders take files one by one.
-      if (existsSync(target)) renameSync(target, path.join(fresh, 'stale'))
-      renameSync(fresh, target)
-      rmSync(path.join(target, 'stale'), { recursive: true, force: true })
+      // Another process may have been quicker, and be starting a server from there.
+      if (!isComplete(native, target)) replace(target, fresh)
     } catch (error) {
-      rmSync(fresh, { recursive: true, force: true })
-      // Another process has been quicker.
       if (!isComplete(native, target)) throw error
+    } finally {
+      rmSync(fresh, { recursive: true, force: true })
     }
     return target
   } catch (error) {
@@ -53,6 +51,14 @@ function isComplete(source: string, target: string): boolean {
   return readdirSync(source, { recursive: true }).every((name) =>
     lstatSync(path.join(target, String(name)), { throwIfNoEntry: false }),
   )
+}
+
+/** What is there is not whole: cleaners of temporary folders take files one by one. */
+function replace(target: string, fresh: string): void {
+  if (existsSync(target)) renameSync(target, path.join(fresh, 'stale'))
+  // Fails where another has been put there meanwhile.
+  renameSync(fresh, target)
+  rmSync(path.join(target, 'stale'), { recursive: true, force: true })
 }
 
 function copyFolder(source: string, target: string): void {

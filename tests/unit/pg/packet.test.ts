@@ -1,8 +1,10 @@
 import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { Packet } from '../../../packages/adapter/src/pg/packet.js'
 
 /** The messages of a packet: type and body (PostgreSQL manual 54.7, message formats). */
-function messagesOf({ bytes }: Packet): [string, Buffer][] {
+function messagesOf(packet: Packet): [string, Buffer][] {
+  const bytes = packet.finish()
   const messages: [string, Buffer][] = []
   for (let at = 0; at < bytes.length;) {
     const length = bytes.readInt32BE(at + 1)
@@ -23,7 +25,7 @@ test('the messages of a statement stand one behind the other', () => {
   expect(messagesOf(packet).map(([type, body]) => [type, body.toString('latin1')])).toEqual([
     ['C', 'Sold\0'],
     ['P', 'name\0SELECT $1\0\0\0'],
-    ['B', '\0name\0\0\x01\0\0\0\x01\0\0\0\x01a\0\0'],
+    ['B', '\0name\0\0\0\0\x01\0\0\0\x01a\0\0'],
     ['D', 'P\0'],
     ['E', '\0\0\0\0\0'],
     ['S', ''],
@@ -59,4 +61,31 @@ test('a packet grows as large as it must be', () => {
   expect(body.includes(Buffer.from(long))).toBe(true)
   expect(body.length).toBe(2 + 2 + 2 * values.length + 2 + 4 * values.length + 300_000 + 300_000 + 60_000 + 2)
   expect(sync).toBe('S')
+})
+
+test('packets keep what they are, whatever others are made meanwhile and behind them', () => {
+  const texts = [
+    '',
+    'a',
+    'é'.repeat(40),
+    'b'.repeat(70),
+    'x'.repeat(20_000),
+    'y'.repeat(40_000),
+    '€'.repeat(20_000),
+  ]
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...texts), { maxLength: 12 }), (queries) => {
+      const others: [Buffer, string][] = []
+      const outer = new Packet().query('begun before them')
+      for (const query of queries) others.push([new Packet().query(query).finish(), query])
+      const bytes = outer.query('ended behind them').finish()
+      for (const [other, query] of others) expect(other.toString('utf8', 5)).toBe(`${query}\0`)
+      expect(bytes.toString('latin1').replaceAll(/[^a-z ]/g, '')).toBe('begun before themended behind them')
+    }),
+  )
+})
+
+test('no packet needs as much as one that is large has left over', () => {
+  const large = new Packet().query('x'.repeat(1_000_000)).finish()
+  expect(new Packet().sync().finish().buffer).not.toBe(large.buffer)
 })

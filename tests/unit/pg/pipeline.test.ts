@@ -2,7 +2,8 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from '@jest/globals'
 import type { Client, Submittable } from 'pg'
-import { type Overrun, Pipeline } from '../../../packages/adapter/src/pg/pipeline.js'
+import type { Overrun } from '../../../packages/adapter/src/pg/overrun.js'
+import { Pipeline } from '../../../packages/adapter/src/pg/pipeline.js'
 import { wasAnswered, wasHitByMistake } from '../../../packages/adapter/src/pg/statement-errors.js'
 import { ManualClock, settle } from '../../support/manual-clock.js'
 
@@ -59,12 +60,12 @@ function makeRig() {
     outlive: async (cancelled) => void (await cancelled),
     onSilent: (error) => silent.push(error),
   })
-  const send = () => {
+  const send = (isAlone = true) => {
     let tell: Callback = () => {}
     const sent = pipeline.send<string>((callback) => {
       tell = callback
       return {} as Submittable
-    })
+    }, isAlone)
     const outcome = outcomeOf(sent)
     return { outcome, tell: (error: Error | null, result?: string) => tell(error, result) }
   }
@@ -97,7 +98,7 @@ test('each is over when the server is ready after it, not when all are', async (
 
 test('what is sent in one turn leaves in one write', async () => {
   const { send, client } = makeRig()
-  send()
+  send(false)
   await Promise.resolve()
   send()
   await settle()
@@ -105,6 +106,17 @@ test('what is sent in one turn leaves in one write', async () => {
   send()
   await settle()
   expect(client.log.slice(4)).toEqual(['cork', 'send', 'uncork'])
+})
+
+test('what is sent by itself, while the server has nothing else to do, leaves at once', async () => {
+  const { send, client, ready } = makeRig()
+  send().tell(null)
+  expect(client.log).toEqual(['send'])
+  await ready()
+  send()
+  send()
+  await settle()
+  expect(client.log.slice(1)).toEqual(['send', 'cork', 'send', 'uncork'])
 })
 
 test('the end of the connection ends all, also one whose error had come', async () => {

@@ -24,10 +24,12 @@ import {
 } from './client-state.js'
 import { isDoneWithin } from './deadline.js'
 import type { Prepared, PreparedStatements } from './prepared-statements.js'
-import { type Overrun, Pipeline } from './pipeline.js'
+import { type Overrun, untilOver, watch } from './overrun.js'
+import { Pipeline } from './pipeline.js'
 import {
   type Callback,
   type Columns,
+  isStatement,
   Script,
   Statement,
   type StatementConfig,
@@ -39,7 +41,6 @@ import {
   noteBefore,
   noteRefused,
   noteUnprocessed,
-  overrunError,
   wasAnswered,
   wasHitByMistake,
   wasNeverProcessed,
@@ -75,13 +76,17 @@ export class PgConnection {
   /** What the session has prepared; none where it must not prepare anything. */
   statements: PreparedStatements | undefined
   /** Whether several borrowers have it at the same time, who send one statement each. */
-  isShared = false
+  #isShared = false
+  /** How many of those have yet to send it. */
+  #toSend = 0
   #pipeline: Pipeline | undefined
   /** The text of the statement that ended last; set back when the connection is lent. */
   lastStatement: string | undefined
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
+  /** Whether its socket keeps the process alive; `undefined`: as whoever made it has it. */
+  #keepsAlive: boolean | undefined
   #onLost: ((error: Error) => void) | undefined
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
@@ -205,6 +210,7 @@ export class PgConnection {
     config: StatementConfig<C>,
     before: readonly string[] = NO_COMMANDS,
   ): Promise<StatementResult<C>> {
+    if (this.#toSend > 0) this.#toSend--
     return this.#run(config, before, false)
   }
 
@@ -233,15 +239,15 @@ export class PgConnection {
     if (this.isBroken) return this.#refuse()
     const known = this.statements?.for(config.text, config.name)
     // What another in flight prepares meanwhile may fail again; by itself it depends on none.
-    const prepared = isAgain && this.isShared && known?.isSent === true ? undefined : known
+    const prepared = isAgain && this.#isShared && known?.isSent === true ? undefined : known
     const surplus = this.statements?.takeSurplus() ?? NO_COMMANDS
     // Behind others, or behind the COMMIT of whoever had the connection before.
-    const isPipelined = this.isShared || this.#pipeline?.isInFlight === true
+    const isPipelined = this.#isShared || this.#pipeline?.isInFlight === true
     let statement: Statement<C> | undefined
     const statementFor = (callback: Callback<StatementResult<C>>): Statement<C> =>
       (statement = new Statement(config, before, prepared, surplus, callback))
     const sent = isPipelined
-      ? this.#flights.send<StatementResult<C>>(statementFor)
+      ? this.#flights.send<StatementResult<C>>(statementFor, this.#toSend === 0)
       : this.#settle<StatementResult<C>>((callback) => submitQuery(this.client, statementFor(callback)))
     return sent.catch((error: unknown) => {
       this.#noteFailure(error, statement, prepared)
@@ -251,7 +257,7 @@ export class PgConnection {
       // It did not run, and where it stood by itself nothing else has failed with it.
       const isHit = wasHitByMistake(error)
       if (isAgain || (!wasStale(error) && !isHit)) throw error
-      if (this.isBroken && (this.isShared || isHit)) throw neverSent(error as Error)
+      if (this.isBroken && (this.#isShared || isHit)) throw neverSent(error as Error)
       if (this.isBroken || this.isInTransaction) throw error
       return this.#run(config, before, true)
     })
@@ -279,7 +285,7 @@ export class PgConnection {
   get #flights(): Pipeline {
     this.#pipeline ??= new Pipeline(this.client, this.#clock, SETTLE_MS, {
       watch: (onCancel) => this.#watch(onCancel),
-      outlive: (cancelled) => (this.isBroken ? Promise.resolve() : this.#outlive(cancelled)),
+      outlive: (cancelled) => this.#outlive(cancelled),
       onSilent: (error) => {
         this.#lose(error)
         this.destroy()
@@ -294,7 +300,9 @@ export class PgConnection {
     const answer = new Promise<R>((resolve, reject) => {
       send((error, result) => (error === null ? resolve(result as R) : reject(error)))
     }).catch((error: unknown) => this.#whenReady(error))
-    return overrun === undefined ? answer : this.#untilOver(answer, overrun)
+    return overrun === undefined
+      ? answer
+      : untilOver(answer, overrun, (cancelled) => this.#outlive(cancelled))
   }
 
   /** Rejects with the error once the server is ready for the next statement, or never will be. */
@@ -307,38 +315,26 @@ export class PgConnection {
     throw error
   }
 
-  async #untilOver<R>(answer: Promise<R>, overrun: Overrun): Promise<R> {
-    try {
-      return await answer
-    } catch (error) {
-      throw overrun.cancelled !== undefined ? overrunError(overrun.ms, error) : error
-    } finally {
-      overrun.end()
-      if (overrun.cancelled !== undefined && !this.isBroken) await this.#outlive(overrun.cancelled)
-    }
-  }
-
   /** Waits for the end of a cancel, which else may hit the next statement; the connection ends where it may still come. */
   async #outlive(cancelled: Promise<boolean>): Promise<void> {
+    if (this.isBroken) return
     const over = cancelled.then((isOver) => (isOver ? undefined : Promise.reject(new Error('not answered'))))
     if (!(await isDoneWithin(SETTLE_MS, over, this.#clock))) this.destroy()
   }
 
-  /** Ends a statement that takes too long: cancels it, and closes the connection if that does not help in time. */
+  /** Ends a statement that takes too long. */
   #watch(onCancel?: (cancelled: Promise<boolean>) => void): Overrun | undefined {
     if (this.limit === undefined) return undefined
     const { ms, cancel } = this.limit
-    const overrun: Overrun = { ms, cancelled: undefined, end: () => timer.cancel() }
-    let timer = this.#clock.setTimer(
-      ms,
-      () => {
-        timer = this.#clock.setTimer(SETTLE_MS, () => this.destroy(), { keepAlive: true })
-        overrun.cancelled = cancel(this)
-        onCancel?.(overrun.cancelled)
+    const late = {
+      cancel: () => {
+        const cancelled = cancel(this)
+        onCancel?.(cancelled)
+        return cancelled
       },
-      { keepAlive: true },
-    )
-    return overrun
+      destroy: () => this.destroy(),
+    }
+    return watch(ms, SETTLE_MS, late, this.#clock)
   }
 
   /** Whether the server has begun with what was sent last, so that it may have done it. */
@@ -408,7 +404,17 @@ export class PgConnection {
     if (!(await isDoneWithin(CLOSE_MS, this.client.end(), this.#clock))) this.destroy()
   }
 
+  /** A borrower has it from now on: alone, or as one more of those who share it. */
+  beHeld(isShared: boolean): void {
+    this.#isShared = isShared
+    this.#toSend = isShared ? this.#toSend + 1 : 0
+    if (!isShared) this.lastStatement = undefined
+    this.keepProcessAlive(true)
+  }
+
   keepProcessAlive(isInUse: boolean): void {
+    if (isInUse === this.#keepsAlive) return
+    this.#keepsAlive = isInUse
     const socket = socketOf(this.client)
     // A stream of the user's own may know neither.
     if (isInUse) socket.ref?.()
@@ -442,7 +448,3 @@ export class PgConnection {
 }
 
 const NO_COMMANDS: readonly string[] = []
-
-function isStatement(query: unknown): query is Statement<Columns> {
-  return query instanceof Statement
-}

@@ -222,9 +222,7 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   hold(connection: PgConnection, isShared = false): void {
-    connection.isShared = isShared
-    if (!isShared) connection.lastStatement = undefined
-    connection.keepProcessAlive(true)
+    connection.beHeld(isShared)
   }
 
   mayBeJoined(connection: PgConnection): boolean {

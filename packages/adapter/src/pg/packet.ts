@@ -5,38 +5,56 @@
 
 const PARSE = 0x50
 const BIND = 0x42
-const DESCRIBE = 0x44
-const EXECUTE = 0x45
 const CLOSE = 0x43
-const SYNC = 0x53
 const QUERY = 0x51
 
 const STATEMENT = 0x53
-const PORTAL = 0x50
 
 const TEXT = 0
 const BINARY = 1
 const NULL_LENGTH = -1
 
+/** Messages that are always the same. */
+const DESCRIBE_PORTAL = Buffer.from('D\0\0\0\x06P\0', 'latin1')
+const EXECUTE = Buffer.from('E\0\0\0\x09\0\0\0\0\0', 'latin1')
+const SYNC = Buffer.from('S\0\0\0\x04', 'latin1')
+
 /** Most packets fit: a name, a few values. */
 const USUAL_SIZE = 512
+/** Room for many packets, one behind the other: to make a buffer costs more than to write the usual packet. */
+const ROOM_SIZE = 32_768
 /** The most bytes that UTF-8 needs for one unit of a JavaScript string. */
 const LONGEST_UNIT = 3
+/** To leave JavaScript costs more than to write a text of this length unit by unit. */
+const SHORT = 64
 
 export type WireValue = string | Buffer | null
 
+/** What the last packet has left of its room; a packet that is not finished yet has its room to itself. */
+let spare: Buffer | undefined
+let spareFrom = 0
+
 export class Packet {
-  #buffer = Buffer.allocUnsafe(USUAL_SIZE)
-  #end = 0
+  #buffer: Buffer
+  #start: number
+  #end: number
   #messageAt = 0
+
+  constructor() {
+    const fits = spare !== undefined && spare.length - spareFrom >= USUAL_SIZE
+    this.#buffer = fits ? (spare as Buffer) : Buffer.allocUnsafeSlow(ROOM_SIZE)
+    this.#start = this.#end = fits ? spareFrom : 0
+    spare = undefined
+  }
 
   /** The types of its parameters are for the server to find. */
   parse(name: string, text: string): this {
     this.#begin(PARSE)
     this.#cstring(name)
     this.#cstring(text)
+    this.#reserve(2)
     this.#int16(0)
-    return this.#finish()
+    return this.#endMessage()
   }
 
   /** To the unnamed portal; results are asked for as text. */
@@ -44,106 +62,135 @@ export class Packet {
     this.#begin(BIND)
     this.#cstring('')
     this.#cstring(statement)
-    this.#int16(values.length)
-    for (const value of values) this.#int16(typeof value === 'object' && value !== null ? BINARY : TEXT)
+    this.#reserve(sizeOf(values))
+    // None at all says that all are texts.
+    const hasBinary = values.some((value) => typeof value === 'object' && value !== null)
+    this.#int16(hasBinary ? values.length : 0)
+    if (hasBinary) {
+      for (const value of values) this.#int16(typeof value === 'object' && value !== null ? BINARY : TEXT)
+    }
     this.#int16(values.length)
     for (const value of values) this.#value(value)
     this.#int16(0)
-    return this.#finish()
+    return this.#endMessage()
   }
 
   describePortal(): this {
-    this.#begin(DESCRIBE)
-    this.#byte(PORTAL)
-    this.#cstring('')
-    return this.#finish()
+    return this.#append(DESCRIBE_PORTAL)
   }
 
   /** All rows of the unnamed portal. */
   execute(): this {
-    this.#begin(EXECUTE)
-    this.#cstring('')
-    this.#int32(0)
-    return this.#finish()
+    return this.#append(EXECUTE)
   }
 
   closeStatement(name: string): this {
     this.#begin(CLOSE)
-    this.#byte(STATEMENT)
+    this.#reserve(1)
+    this.#buffer[this.#end++] = STATEMENT
     this.#cstring(name)
-    return this.#finish()
+    return this.#endMessage()
   }
 
   sync(): this {
-    this.#begin(SYNC)
-    return this.#finish()
+    return this.#append(SYNC)
   }
 
   /** Of the simple protocol. */
   query(text: string): this {
     this.#begin(QUERY)
     this.#cstring(text)
-    return this.#finish()
+    return this.#endMessage()
   }
 
-  get bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#end)
+  /** The bytes of all its messages; it has no more to come. */
+  finish(): Buffer {
+    // Of one that had to grow, what is left may be large, and kept for long.
+    if (this.#buffer.length === ROOM_SIZE) {
+      spare = this.#buffer
+      spareFrom = this.#end
+    }
+    return this.#buffer.subarray(this.#start, this.#end)
   }
 
   #begin(type: number): void {
-    this.#byte(type)
+    this.#reserve(5)
+    this.#buffer[this.#end++] = type
     this.#messageAt = this.#end
     // Its length, which is not known yet.
-    this.#reserve(4)
     this.#end += 4
   }
 
-  #finish(): this {
+  #endMessage(): this {
     this.#buffer.writeInt32BE(this.#end - this.#messageAt, this.#messageAt)
     return this
   }
 
-  #value(value: WireValue): void {
-    if (value === null) {
-      this.#int32(NULL_LENGTH)
-    } else if (typeof value === 'string') {
-      this.#reserve(4 + value.length * LONGEST_UNIT)
-      const length = this.#buffer.write(value, this.#end + 4)
-      this.#buffer.writeInt32BE(length, this.#end)
-      this.#end += 4 + length
-    } else {
-      this.#int32(value.length)
-      this.#reserve(value.length)
-      this.#end += value.copy(this.#buffer, this.#end)
-    }
+  #append(message: Buffer): this {
+    this.#reserve(message.length)
+    this.#buffer.set(message, this.#end)
+    this.#end += message.length
+    return this
   }
 
   #cstring(text: string): void {
     this.#reserve(text.length * LONGEST_UNIT + 1)
-    if (text !== '') this.#end += this.#buffer.write(text, this.#end)
+    this.#text(text)
     this.#buffer[this.#end++] = 0
   }
 
-  #byte(value: number): void {
-    this.#reserve(1)
-    this.#buffer[this.#end++] = value
+  // --- Where there is room already ---
+
+  #value(value: WireValue): void {
+    const lengthAt = this.#end
+    this.#end += 4
+    if (value === null) {
+      this.#buffer.writeInt32BE(NULL_LENGTH, lengthAt)
+      return
+    }
+    if (typeof value === 'string') this.#text(value)
+    else this.#end += value.copy(this.#buffer, this.#end)
+    this.#buffer.writeInt32BE(this.#end - lengthAt - 4, lengthAt)
+  }
+
+  #text(text: string): void {
+    if (text.length > SHORT || !this.#ascii(text)) this.#end += this.#buffer.write(text, this.#end)
+  }
+
+  /** Whether the text is one, and so has been written. */
+  #ascii(text: string): boolean {
+    const buffer = this.#buffer
+    const at = this.#end
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index)
+      if (unit > 0x7f) return false
+      buffer[at + index] = unit
+    }
+    this.#end = at + text.length
+    return true
   }
 
   #int16(value: number): void {
-    this.#reserve(2)
     this.#end = this.#buffer.writeUInt16BE(value, this.#end)
   }
 
-  #int32(value: number): void {
-    this.#reserve(4)
-    this.#end = this.#buffer.writeInt32BE(value, this.#end)
-  }
-
   #reserve(bytes: number): void {
-    const needed = this.#end + bytes
-    if (needed <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
-    this.#buffer.copy(larger, 0, 0, this.#end)
+    if (this.#end + bytes <= this.#buffer.length) return
+    const length = this.#end - this.#start
+    const larger = Buffer.allocUnsafeSlow(Math.max(length + bytes, length * 2, ROOM_SIZE))
+    this.#buffer.copy(larger, 0, this.#start, this.#end)
     this.#buffer = larger
+    this.#messageAt -= this.#start
+    this.#start = 0
+    this.#end = length
   }
+}
+
+/** The most that values need, with what stands around them. */
+function sizeOf(values: readonly WireValue[]): number {
+  let size = 6 + 6 * values.length
+  for (const value of values) {
+    if (value !== null) size += typeof value === 'string' ? value.length * LONGEST_UNIT : value.length
+  }
+  return size
 }

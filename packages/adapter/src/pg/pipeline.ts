@@ -7,6 +7,7 @@
 import type { Client, Submittable } from 'pg'
 import type { Clock, Timer } from '../pool/clock.js'
 import { isUsable, onReady, socketOf, submitPipelined, transactionStatus } from './client-state.js'
+import type { Overrun } from './overrun.js'
 import { type Callback, Script } from './statement.js'
 import {
   isFatal,
@@ -16,14 +17,6 @@ import {
   wasCancelled,
   wasInFailedTransaction,
 } from './statement-errors.js'
-
-/** A deadline that is set for one statement. */
-export interface Overrun {
-  readonly ms: number
-  /** Set when it has passed; tells whether the cancel is over. */
-  cancelled: Promise<boolean> | undefined
-  end(): void
-}
 
 export interface PipelineEvents {
   /** Sets the deadline of a statement with which the server begins, and tells when it has it cancelled. */
@@ -80,9 +73,15 @@ export class Pipeline {
     return this.#fly((callback) => new Script('COMMIT', callback), true)
   }
 
-  /** Sends a statement. Settles when the server is ready for what follows it, or never will be. */
-  async send<R>(statementFor: (callback: Callback<R>) => Submittable): Promise<R> {
+  /**
+   * Sends a statement. Settles when the server is ready for what follows it, or never will be.
+   *
+   * @param isAlone - Whether nobody is about to send another in this turn, so that nothing is gained by waiting for it.
+   */
+  async send<R>(statementFor: (callback: Callback<R>) => Submittable, isAlone: boolean): Promise<R> {
     let sent: Flight | undefined
+    // The server has nothing else to do: it is not kept waiting for what this turn is about to do.
+    if (!isAlone || this.isInFlight) this.#cork()
     try {
       return await this.#fly(statementFor, false, (flight) => (sent = flight))
     } finally {
@@ -110,15 +109,13 @@ export class Pipeline {
         if (error === null) resolve(result as R)
         else this.#onError(flight, error)
       })
-      // Whoever follows a COMMIT has work of its own to do first, in this very turn: the server does not wait for that.
-      if (!isEnd) this.#cork()
       submitPipelined(this.#client, statement)
       this.#flights.push(flight)
       if (this.#flights.length === 1) this.#begin(flight)
     })
   }
 
-  /** What is sent in one turn leaves in one write. */
+  /** What is sent from now on, in this turn, leaves in one write. */
   #cork(): void {
     if (this.#isCorked) return
     this.#isCorked = true

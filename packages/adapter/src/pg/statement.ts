@@ -73,7 +73,7 @@ abstract class Sent<R> {
   protected abstract result(): R
 
   submit(wire: Wire): undefined {
-    wire.stream.write(this.packet().bytes)
+    wire.stream.write(this.packet().finish())
   }
 
   handleCommandComplete({ text: tag }: { text: string }): void {
@@ -271,6 +271,10 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     if (this.#prepared !== undefined) this.#prepared.columns = columns
     return columns
   }
+}
+
+export function isStatement(query: unknown): query is Statement<Columns> {
+  return query instanceof Statement
 }
 
 const NO_VALUES: readonly WireValue[] = []

@@ -262,10 +262,10 @@ export class Circulation<C, W extends QueueItem> {
 
   /** The first idle connection whose time is not over, as far as we know. */
   #firstFit(): Entry<C> | undefined {
-    if (this.#heartbeat.wasFrozen) this.#alarms++
     for (;;) {
       const entry = this.#ledger.firstIdle
       if (entry === undefined) return undefined
+      if (this.#heartbeat.wasFrozen) this.#alarms++
       const reason = this.#reasonNotToLend(entry)
       if (reason !== undefined) void this.#retire(entry, reason)
       else if (this.#connector.condition(entry.connection) === 'clean') return entry

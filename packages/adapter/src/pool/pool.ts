@@ -240,9 +240,14 @@ export class Pool<C> {
     return this.#ledger.waiting > 0 ? undefined : this.#circulation.takeReady(isShared)
   }
 
-  #lend(entry: Entry<C>, loan: Loan | undefined, request?: number, waitedMs = 0): Lease<C> {
+  #lend(
+    entry: Entry<C>,
+    loan: Loan | undefined,
+    now = this.#clock.now(),
+    request?: number,
+    waitedMs = 0,
+  ): Lease<C> {
     this.#counters.waitTimes.record(waitedMs)
-    const now = this.#clock.now()
     if (entry.sharers <= 1) entry.leasedAt = entry.headSince = now
     this.#connector.hold(entry.connection, entry.sharers > 0)
     const lease = new Lease(entry, this.#owner, now, loan)
@@ -283,9 +288,10 @@ export class Pool<C> {
   }
 
   #grant(waiter: Waiter<Lease<C>>, entry: Entry<C>): void {
-    const waitedMs = this.#clock.now() - waiter.enqueuedAt
+    const now = this.#clock.now()
+    const waitedMs = now - waiter.enqueuedAt
     this.#counters.waited(waitedMs)
-    waiter.grant(this.#lend(entry, waiter.loan, waiter.request, waitedMs))
+    waiter.grant(this.#lend(entry, waiter.loan, now, waiter.request, waitedMs))
   }
 
   /** A waiter leaves the queue without a connection, for a reason of its own. */
@@ -324,40 +330,42 @@ export class Pool<C> {
   // Made once, so that a lease costs no closure.
   readonly #owner: LeaseOwner<C> = {
     takeBack: (lease, entry, how, reason) => {
-      this.#end(lease, entry, how, reason)
+      const now = this.#end(lease, entry, how, reason)
       if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
       if (how === 'destroyed') entry.isUseless = true
-      return entry.sharers > 0 ? this.#leave(entry) : this.#takeBack(entry)
+      return entry.sharers > 0 ? this.#leave(entry, now) : this.#takeBack(entry, now)
     },
     hasFollower: () => this.#ledger.hasFollower,
     handOver: (lease, entry, answered) => {
       const waiter = this.#circulation.handOver(entry, answered)
       if (waiter === undefined) return false
-      this.#end(lease, entry, 'released')
-      this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+      this.#counters.usageMs += this.#end(lease, entry, 'released') - entry.leasedAt
       this.#grant(waiter, entry)
       this.#sharing?.serve()
       return true
     },
   }
 
-  #end(lease: Lease<C>, { connection }: Entry<C>, how: 'released' | 'destroyed', reason?: Error): void {
-    const heldMs = this.#clock.now() - lease.lentAt
+  /** Returns when it was. */
+  #end(lease: Lease<C>, { connection }: Entry<C>, how: 'released' | 'destroyed', reason?: Error): number {
+    const now = this.#clock.now()
+    const heldMs = now - lease.lentAt
     this.#counters.useTimes.record(heldMs)
     this.#observer?.onReturned(connection, how, heldMs, reason)
     lease.loan?.onReturned()
+    return now
   }
 
   /** One who shares a connection is done with it; with the last of them it goes its way. */
-  #leave(entry: Entry<C>): Promise<void> {
+  #leave(entry: Entry<C>, now: number): Promise<void> {
     if (!entry.isUseless) this.#circulation.noteAnswer(entry)
-    const done = this.#sharing?.leave(entry) === 0 ? this.#takeBack(entry) : DONE
+    const done = this.#sharing?.leave(entry) === 0 ? this.#takeBack(entry, now) : DONE
     this.#sharing?.serve()
     return done
   }
 
-  #takeBack(entry: Entry<C>): Promise<void> {
-    this.#counters.usageMs += this.#clock.now() - entry.leasedAt
+  #takeBack(entry: Entry<C>, now: number): Promise<void> {
+    this.#counters.usageMs += now - entry.leasedAt
     return this.#circulation.takeBack(entry)
   }
 

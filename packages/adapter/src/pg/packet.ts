@@ -30,6 +30,8 @@ const SHORT = 64
 
 export type WireValue = string | Buffer | null
 
+export const NO_VALUES: readonly WireValue[] = []
+
 /** What the last packet has left of its room; a packet that is not finished yet has its room to itself. */
 let spare: Buffer | undefined
 let spareFrom = 0
@@ -41,10 +43,11 @@ export class Packet {
   #messageAt = 0
 
   constructor() {
-    const fits = spare !== undefined && spare.length - spareFrom >= USUAL_SIZE
-    this.#buffer = fits ? (spare as Buffer) : Buffer.allocUnsafeSlow(ROOM_SIZE)
-    this.#start = this.#end = fits ? spareFrom : 0
+    const room = spare
     spare = undefined
+    const fits = room !== undefined && room.length - spareFrom >= USUAL_SIZE
+    this.#buffer = fits ? room : Buffer.allocUnsafeSlow(ROOM_SIZE)
+    this.#start = this.#end = fits ? spareFrom : 0
   }
 
   /** The types of its parameters are for the server to find. */
@@ -64,11 +67,9 @@ export class Packet {
     this.#cstring(statement)
     this.#reserve(sizeOf(values))
     // None at all says that all are texts.
-    const hasBinary = values.some((value) => typeof value === 'object' && value !== null)
-    this.#int16(hasBinary ? values.length : 0)
-    if (hasBinary) {
-      for (const value of values) this.#int16(typeof value === 'object' && value !== null ? BINARY : TEXT)
-    }
+    const formats = values.some(isBinary) ? values : NO_VALUES
+    this.#int16(formats.length)
+    for (const value of formats) this.#int16(isBinary(value) ? BINARY : TEXT)
     this.#int16(values.length)
     for (const value of values) this.#value(value)
     this.#int16(0)
@@ -184,6 +185,10 @@ export class Packet {
     this.#start = 0
     this.#end = length
   }
+}
+
+function isBinary(value: WireValue): value is Buffer {
+  return typeof value === 'object' && value !== null
 }
 
 /** The most that values need, with what stands around them. */

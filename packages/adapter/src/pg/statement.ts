@@ -14,7 +14,7 @@
  * - what succeeds passes through no async function of the connection's: 22 µs instead of 23.5;
  * - the short values of a row are parts of one string (`takeRow`): 350 µs instead of 460.
  */
-import { Packet, type WireValue } from './packet.js'
+import { NO_VALUES, Packet, type WireValue } from './packet.js'
 import type { Prepared } from './prepared-statements.js'
 
 /** What the server says of a column. */
@@ -276,8 +276,6 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
 export function isStatement(query: unknown): query is Statement<Columns> {
   return query instanceof Statement
 }
-
-const NO_VALUES: readonly WireValue[] = []
 
 /** Longer rows are read value by value. */
 const SHORT_ROW = 512

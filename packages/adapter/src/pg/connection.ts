@@ -326,7 +326,7 @@ export class PgConnection {
   #watch(onCancel?: (cancelled: Promise<boolean>) => void): Overrun | undefined {
     if (this.limit === undefined) return undefined
     const { ms, cancel } = this.limit
-    const late = {
+    const events = {
       cancel: () => {
         const cancelled = cancel(this)
         onCancel?.(cancelled)
@@ -334,7 +334,7 @@ export class PgConnection {
       },
       destroy: () => this.destroy(),
     }
-    return watch(ms, SETTLE_MS, late, this.#clock)
+    return watch(ms, SETTLE_MS, events, this.#clock)
   }
 
   /** Whether the server has begun with what was sent last, so that it may have done it. */

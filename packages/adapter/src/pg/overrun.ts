@@ -10,22 +10,21 @@ export interface Overrun {
   end(): void
 }
 
-/** What happens to a statement that takes too long. */
-export interface Overrunning {
-  /** Asks the server to end it; resolves to whether nothing of that can come later. */
+export interface OverrunEvents {
+  /** The deadline has passed: asks the server to end the statement, and resolves to whether nothing of that can come later. */
   cancel(): Promise<boolean>
-  /** It has been cancelled, in vain so far; where that does not help in time, the connection is closed. */
+  /** That has not helped. */
   destroy(): void
 }
 
-/** Sets a deadline; the cancel has `settleMs` to help. */
-export function watch(ms: number, settleMs: number, late: Overrunning, clock: Clock): Overrun {
+/** Sets a deadline for what is sent next; a cancel has `settleMs` to help. */
+export function watch(ms: number, settleMs: number, events: OverrunEvents, clock: Clock): Overrun {
   const overrun: Overrun = { ms, cancelled: undefined, end: () => timer.cancel() }
   let timer = clock.setTimer(
     ms,
     () => {
-      timer = clock.setTimer(settleMs, () => late.destroy(), { keepAlive: true })
-      overrun.cancelled = late.cancel()
+      timer = clock.setTimer(settleMs, () => events.destroy(), { keepAlive: true })
+      overrun.cancelled = events.cancel()
     },
     { keepAlive: true },
   )

@@ -12,6 +12,8 @@
  * - rows are read from the bytes of the socket (answer-reader.ts): 350 µs for 1,000 rows of 4 columns instead of 575;
  * - so is how far the server is with them: 23.5 µs for one row instead of 24.5;
  * - what succeeds passes through no async function of the connection's: 22 µs instead of 23.5;
+ * - packets share a buffer, and what is short or always the same is written without leaving JavaScript (packet.ts):
+ *   25 µs instead of 27, on a slower day;
  * - the short values of a row are parts of one string (`takeRow`): 350 µs instead of 460.
  */
 import { NO_VALUES, Packet, type WireValue } from './packet.js'

@@ -16,8 +16,12 @@ export interface AlarmData {
 
 const never = new Int32Array(new SharedArrayBuffer(4))
 
-for (let seen = 0; ; seen++) {
+for (let seen = 0; ;) {
   Atomics.wait(signal, 0, seen)
+  const set = Atomics.load(signal, 0)
+  // Who sets it counts first and wakes us then: it may be counted, and have rung, before that wakes us once more.
+  if (set === seen) continue
+  seen = set
   const remainingMs = Number(Atomics.load(moment, 0) - process.hrtime.bigint()) / 1e6
   if (remainingMs > 0) Atomics.wait(never, 0, 0, remainingMs)
   parentPort?.postMessage(undefined)

@@ -63,7 +63,8 @@ function taking(told: (what: string) => void): AnswerTaker {
   return {
     noteParsed: () => told('1'),
     noteBound: () => told('2'),
-    takeRow: (bytes, from, to) => told(`D ${bytes.toString('hex', from, to)}`),
+    takeRow: ({ bytes }, from) =>
+      told(`D ${bytes.toString('hex', from, from - 4 + bytes.readInt32BE(from - 4))}`),
     noteComplete: (tag) => told(`C ${tag}`),
   }
 }
@@ -183,6 +184,35 @@ describe('a row is read', () => {
         ])
       }),
     )
+  })
+
+  test('numbers are those of Number, whatever the text', async () => {
+    const text = fc.oneof(
+      fc.integer().map(String),
+      fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n }).map(String),
+      fc.double().map(String),
+      fc.constantFrom('-0', '-', '', '007', '1e3', 'Infinity', '-Infinity', 'NaN', ' 1', '1 ', 'é'),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(text, { maxLength: 6 }), async (texts) => {
+        expect(await read(texts, Number)).toEqual([texts.map(Number)])
+      }),
+    )
+  })
+
+  test('texts beside those that are not ASCII, in one piece and in more than a socket reads', async () => {
+    for (const length of [0, 300, 70_000]) {
+      const values = [
+        'short',
+        'größer',
+        'a longer one of them',
+        '€uro',
+        'x'.repeat(length),
+        'é'.repeat(length),
+        '7',
+      ]
+      expect(await read(values)).toEqual([values])
+    }
   })
 
   test('a parser that throws fails the statement, not the connection', async () => {

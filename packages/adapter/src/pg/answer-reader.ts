@@ -4,9 +4,9 @@
  * went into node-postgres' reading: a message object for each row, a call out of JavaScript for each value; and
  * of a result with one row, an object, an event and two listeners for each message. statement.ts says how much.
  */
-import { isAscii } from 'node:buffer'
 import type { Client } from 'pg'
 import { activeQueryOf, relayMessages } from './client-state.js'
+import { Texts } from './texts.js'
 
 /** PostgreSQL manual 54.7, message formats: a type of one byte, and a length that counts itself. */
 const DATA_ROW = 0x44
@@ -20,8 +20,8 @@ const HEADER_BYTES = 5
 export interface AnswerTaker {
   noteParsed(): void
   noteBound(): void
-  /** Reads the row that stands between two places. */
-  takeRow(bytes: Buffer, from: number, to: number, isPlain: boolean): void
+  /** Reads the row that begins there. */
+  takeRow(texts: Texts, from: number): void
   noteComplete(tag: string): void
 }
 
@@ -87,7 +87,8 @@ class AnswerReader<T extends AnswerTaker> {
   }
 
   #readMessages(bytes: Buffer): void {
-    const isPlain = isAscii(bytes)
+    const texts = new Texts(bytes)
+    let statement: T | undefined
     let at = 0
     /** Where what is to be passed on begins. */
     let others = 0
@@ -106,10 +107,13 @@ class AnswerReader<T extends AnswerTaker> {
         type === PARSE_COMPLETE
       ) {
         // What came before decides whose answer it is.
-        if (others < at) this.#passOn(bytes.subarray(others, at))
-        const statement = this.#activeStatement()
+        if (others < at) {
+          this.#passOn(bytes.subarray(others, at))
+          statement = undefined
+        }
+        statement ??= this.#activeStatement()
         others = statement === undefined ? at : end
-        if (statement !== undefined) this.#tell(statement, type, bytes, at + HEADER_BYTES, end, isPlain)
+        if (statement !== undefined) this.#tell(statement, type, texts, at + HEADER_BYTES, end)
       }
       at = end
     }
@@ -117,17 +121,17 @@ class AnswerReader<T extends AnswerTaker> {
     if (at < bytes.length) this.#keep(bytes.subarray(at))
   }
 
-  #tell(statement: T, type: number, bytes: Buffer, from: number, to: number, isPlain: boolean): void {
+  #tell(statement: T, type: number, texts: Texts, from: number, to: number): void {
     switch (type) {
       case DATA_ROW:
-        return statement.takeRow(bytes, from, to, isPlain)
+        return statement.takeRow(texts, from)
       case PARSE_COMPLETE:
         return statement.noteParsed()
       case BIND_COMPLETE:
         return statement.noteBound()
       case COMMAND_COMPLETE: {
         // Without the byte that ends it.
-        const tag = bytes.toString('latin1', from, to - 1)
+        const tag = texts.bytes.toString('latin1', from, to - 1)
         statement.noteComplete(tag)
         this.#onComplete(tag, statement)
       }

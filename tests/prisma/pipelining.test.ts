@@ -1,6 +1,7 @@
 // Calls that share connections (`pool.pipelining`): each has its own answer, whatever becomes of the others; nothing of
 // one reaches another; transactions have their connections alone.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { Socket } from 'node:net'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
 import { isOutcomeUnknown, type PoolOptions } from 'prisma-pg-real-pool'
 import { BACKEND, type OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
@@ -99,6 +100,32 @@ describeWhereShared('calls that share connections', () => {
     expect(await world.database.backends(SUBJECT)).toHaveLength(1)
     await world.database.query('SELECT pg_advisory_unlock(4712)')
     expect((await calls).map(({ status }) => status)).toEqual(Array(8).fill('fulfilled'))
+  })
+
+  test('of one moment leave in one write, and one by itself at once', async () => {
+    const { adapter } = await open(1)
+    const driver = await adapter.connect()
+    const read = (n: number) => driver.queryRaw({ sql: `SELECT ${n} AS n`, args: [], argTypes: [] })
+    const all = () => Promise.all(Array.from({ length: 8 }, (_, n) => read(n)))
+    await all()
+    const cork = jest.spyOn(Socket.prototype, 'cork')
+    const writes = [
+      jest.spyOn(Socket.prototype, '_write'),
+      jest.spyOn(Socket.prototype as Required<Socket>, '_writev'),
+    ]
+    const countWrites = () => writes.reduce((sum, { mock }) => sum + mock.calls.length, 0)
+    try {
+      expect((await all()).map(({ rows }) => rows[0]![0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+      expect(countWrites()).toBe(1)
+      cork.mockClear()
+      await read(0)
+      expect(countWrites()).toBe(2)
+      // Not held back until all that its turn does is done.
+      expect(cork).not.toHaveBeenCalled()
+    } finally {
+      jest.restoreAllMocks()
+      await driver.dispose()
+    }
   })
 
   test('never come between the statements of a transaction', async () => {

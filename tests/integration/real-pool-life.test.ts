@@ -1,4 +1,7 @@
 // RealPool from its opening to its end: how many connections there are, and when they are replaced.
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { PoolClosedError, type PoolOptions, PoolTimeoutError, RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
@@ -127,4 +130,18 @@ describe('opening and closing', () => {
     await eventually(async () => expect(await database.backends(SUBJECT)).toHaveLength(1))
     await eventually(() => expect(pool.getStats()).toMatchObject({ poolSize: 1, poolAvailable: 1 }))
   })
+})
+
+test('a connection keeps the process alive while it is lent, whatever the borrower before has done with it', async () => {
+  const program = `
+    const { RealPool } = require('prisma-pg-real-pool')
+    const pool = new RealPool({ connectionString: process.env.URL, pool: { maxSize: 1 } })
+    pool.open({ wait: true }).then(() => {
+      pool.use(async (client) => { client.unref() })
+      pool.use((client) => client.query('SELECT pg_sleep(0.2)')).then(() => console.log('served'))
+    })`
+  const options = { cwd: path.join(__dirname, '../..'), env: { ...process.env, URL: database.url } }
+  // Idle, it does not: without an end, the time that a test has runs out.
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], options)
+  expect(stdout).toBe('served\n')
 })

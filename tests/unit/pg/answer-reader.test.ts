@@ -120,6 +120,20 @@ test('what comes before it decides whose answer it is', () => {
   expect(events).toEqual(['first 2', 'second 2'])
 })
 
+test('what comes behind the end of one goes on to whoever is next, ours or not, in one piece', () => {
+  const events: string[] = []
+  const { seen, socket } = open(
+    taking((what) => events.push(what)),
+    (bytes, client) => {
+      if (bytes.toString('latin1', 0, 1) === 'E') client._activeQuery = undefined
+    },
+  )
+  const [row, error, foreign] = ['D', 'E', 'D'].map((type) => bytesOf({ type, body: Buffer.from([0, 0]) }))
+  socket.emit('data', Buffer.concat([row!, error!, foreign!]))
+  expect(events).toEqual(['D 0000'])
+  expect(seen.join('')).toBe(Buffer.concat([error!, foreign!]).toString('hex'))
+})
+
 test('the statement knows that it is complete before anyone else does', () => {
   const told = jest.fn()
   const { socket, completed } = open(taking(() => told(completed.length)))

@@ -85,7 +85,13 @@ test('packets keep what they are, whatever others are made meanwhile and behind 
   )
 })
 
-test('no packet needs as much as one that is large has left over', () => {
+test('what a large packet has left over is not kept for those behind it, but the room that it outgrew is', () => {
+  // As much as it takes to have a room that is all but empty.
+  let before = new Packet().sync().finish()
+  while (before.byteOffset > 0) before = new Packet().query('x'.repeat(600)).finish()
   const large = new Packet().query('x'.repeat(1_000_000)).finish()
-  expect(new Packet().sync().finish().buffer).not.toBe(large.buffer)
+  const behind = new Packet().sync().finish()
+  expect(behind.buffer).not.toBe(large.buffer)
+  expect(behind.buffer).toBe(before.buffer)
+  expect(behind.byteOffset).toBe(before.length)
 })

@@ -1,6 +1,7 @@
 // Connections that go from one borrower to the next before the last answer of the first: to whom they go, to whom they
 // do not, and what becomes of them meanwhile.
 import { describe, expect, test } from '@jest/globals'
+import { Counters } from '../../../packages/adapter/src/pool/stats.js'
 import type { Lease } from '../../../packages/adapter/src/pool/lease.js'
 import type { PoolObserver } from '../../../packages/adapter/src/pool/observer.js'
 import type { PoolHooks } from '../../../packages/adapter/src/pool/pool.js'
@@ -51,6 +52,17 @@ async function oneLent(settings: Partial<PoolSettings> = {}, hooks: PoolHooks = 
   const rig = await openPool({ minSize: 1, maxSize: 1, ...settings }, hooks)
   const lease = await rig.pool.acquire()
   return { rig, lease, connection: lease.connection }
+}
+
+const NOBODY: PoolObserver<unknown> = {
+  onOpened: () => {},
+  onOpenFailed: () => {},
+  onClosed: () => {},
+  onLost: () => {},
+  onWaiting: () => {},
+  onFailed: () => {},
+  onLent: () => {},
+  onReturned: () => {},
 }
 
 describe('a connection that is handed over', () => {
@@ -190,15 +202,29 @@ describe('a connection that is handed over', () => {
     expect(rig.pool.getStats()).toMatchObject({ usageMs: 150, requestsWaitMs: 100 })
   })
 
+  test('counts no time twice, also where the counters are reset by who is told', async () => {
+    const popped: number[] = []
+    const counters = new Counters()
+    const onReturned = (): void => {
+      popped.push(counters.usageMs)
+      counters.reset()
+    }
+    const { rig, lease } = await oneLent({}, { counters, observer: { ...NOBODY, onReturned } })
+    await rig.clock.advance(100)
+    await lease.release()
+    const [second, request] = [await rig.pool.acquire(), ask(rig)]
+    await rig.clock.advance(30)
+    second.handOver(answer().promise)
+    await rig.clock.advance(5)
+    await request.value?.release()
+    await settle()
+    expect(popped.reduce((sum, ms) => sum + ms, rig.pool.getStats().usageMs)).toBe(135)
+  })
+
   test('is told of as given back, then as lent to the next', async () => {
     const told: unknown[][] = []
     const observer: PoolObserver<unknown> = {
-      onOpened: () => {},
-      onOpenFailed: () => {},
-      onClosed: () => {},
-      onLost: () => {},
-      onWaiting: () => {},
-      onFailed: () => {},
+      ...NOBODY,
       onLent: (_, request, waitedMs) => told.push(['lent', request, waitedMs]),
       onReturned: (_, how, heldMs, reason) => told.push([how, heldMs, reason]),
     }

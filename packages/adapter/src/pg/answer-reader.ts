@@ -26,7 +26,7 @@ export interface AnswerTaker {
 }
 
 /**
- * Call it before the client connects.
+ * Takes effect when the client connects: from one that has, all goes to node-postgres as before.
  *
  * @param onComplete - Called back for each command of ours that the server completes, behind the statement itself.
  */
@@ -87,7 +87,7 @@ class AnswerReader<T extends AnswerTaker> {
   }
 
   #readMessages(bytes: Buffer): void {
-    const texts = new Texts(bytes)
+    let texts: Texts | undefined
     let statement: T | undefined
     let at = 0
     /** Where what is to be passed on begins. */
@@ -112,8 +112,13 @@ class AnswerReader<T extends AnswerTaker> {
           statement = undefined
         }
         statement ??= this.#activeStatement()
-        others = statement === undefined ? at : end
-        if (statement !== undefined) this.#tell(statement, type, texts, at + HEADER_BYTES, end)
+        if (statement === undefined) {
+          others = at
+        } else {
+          others = end
+          if (type === DATA_ROW) statement.takeRow((texts ??= new Texts(bytes)), at + HEADER_BYTES)
+          else this.#tell(statement, type, bytes, at + HEADER_BYTES, end)
+        }
       }
       at = end
     }
@@ -121,17 +126,15 @@ class AnswerReader<T extends AnswerTaker> {
     if (at < bytes.length) this.#keep(bytes.subarray(at))
   }
 
-  #tell(statement: T, type: number, texts: Texts, from: number, to: number): void {
+  #tell(statement: T, type: number, bytes: Buffer, from: number, to: number): void {
     switch (type) {
-      case DATA_ROW:
-        return statement.takeRow(texts, from)
       case PARSE_COMPLETE:
         return statement.noteParsed()
       case BIND_COMPLETE:
         return statement.noteBound()
       case COMMAND_COMPLETE: {
         // Without the byte that ends it.
-        const tag = texts.bytes.toString('latin1', from, to - 1)
+        const tag = bytes.toString('latin1', from, to - 1)
         statement.noteComplete(tag)
         this.#onComplete(tag, statement)
       }

@@ -149,7 +149,10 @@ export function textOf(client: Client): string | undefined {
 /** What the client is running, whoever has made it. */
 type ActiveQuery = PrivateClient['_activeQuery']
 
-/** Calls back for each statement that the server completes: its command tag, and what it was part of. */
+/**
+ * Calls back for each statement that the server completes: its command tag, and what it was part of. Like the next two,
+ * not for what answer-reader.ts takes before node-postgres sees it.
+ */
 export function onStatementComplete(
   client: Client,
   listener: (tag: string, query: ActiveQuery) => void,

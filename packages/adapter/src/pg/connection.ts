@@ -85,8 +85,6 @@ export class PgConnection {
   #lost: Error | undefined
   #isClosing = false
   #isGivenUp = false
-  /** Whether its socket keeps the process alive; `undefined`: as whoever made it has it. */
-  #keepsAlive: boolean | undefined
   #onLost: ((error: Error) => void) | undefined
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
@@ -116,7 +114,6 @@ export class PgConnection {
     onStatementParsed(client, (query) => isStatement(query) && query.noteParsed())
     onStatementBound(client, (query) => isStatement(query) && query.noteBound())
     onStatementComplete(client, (tag, query) => this.#noteComplete(tag, query))
-    // Of a client that is connected already, the listeners above hear all of it.
     readAnswersOf(client, isStatement, (tag, statement) => this.#noteComplete(tag, statement))
   }
 
@@ -230,7 +227,7 @@ export class PgConnection {
     return this.#settle<string>((callback) => submitQuery(this.client, new Script(text, callback)))
   }
 
-  /** What succeeds costs no more than its promises: async functions see only to what fails, or has a limit. */
+  /** What succeeds alone costs no more than its promises: async functions see only to what fails, or has a limit. */
   #run<C extends Columns>(
     config: StatementConfig<C>,
     before: readonly string[],
@@ -413,8 +410,6 @@ export class PgConnection {
   }
 
   keepProcessAlive(isInUse: boolean): void {
-    if (isInUse === this.#keepsAlive) return
-    this.#keepsAlive = isInUse
     const socket = socketOf(this.client)
     // A stream of the user's own may know neither.
     if (isInUse) socket.ref?.()

@@ -106,12 +106,15 @@ export class Packet {
 
   /** The bytes of all its messages; it has no more to come. */
   finish(): Buffer {
-    // Of one that had to grow, what is left may be large, and kept for long.
-    if (this.#buffer.length === ROOM_SIZE) {
-      spare = this.#buffer
-      spareFrom = this.#end
-    }
+    this.#leaveFrom(this.#end)
     return this.#buffer.subarray(this.#start, this.#end)
+  }
+
+  /** The next packet may have the rest of the room; of one that outgrew it, the rest may be large, and kept for long. */
+  #leaveFrom(end: number): void {
+    if (this.#buffer.length !== ROOM_SIZE) return
+    spare = this.#buffer
+    spareFrom = end
   }
 
   #begin(type: number): void {
@@ -180,6 +183,7 @@ export class Packet {
     const length = this.#end - this.#start
     const larger = Buffer.allocUnsafeSlow(Math.max(length + bytes, length * 2, ROOM_SIZE))
     this.#buffer.copy(larger, 0, this.#start, this.#end)
+    this.#leaveFrom(this.#start)
     this.#buffer = larger
     this.#messageAt -= this.#start
     this.#start = 0

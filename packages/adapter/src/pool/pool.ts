@@ -339,7 +339,9 @@ export class Pool<C> {
     handOver: (lease, entry, answered) => {
       const waiter = this.#circulation.handOver(entry, answered)
       if (waiter === undefined) return false
-      this.#counters.usageMs += this.#end(lease, entry, 'released') - entry.leasedAt
+      // Whoever is told of it may reset the counters.
+      const now = this.#end(lease, entry, 'released')
+      this.#counters.usageMs += now - entry.leasedAt
       this.#grant(waiter, entry)
       this.#sharing?.serve()
       return true

@@ -41,6 +41,7 @@ export async function countWork(
         ? await process.ask({ kind: 'calls', callers: CALLERS, calls: weighedCalls })
         : undefined
       return {
+        calls: many.calls + (more?.calls ?? 0),
         firstCallMs,
         roundTrips: roundTrips / LONE_CALLS,
         heldMs: many.heldMs / many.calls,
@@ -48,6 +49,6 @@ export async function countWork(
       }
     })
     const backends = await databases.sessionsOpened(directUrl)
-    return { work: work.name, contender: contender.name, calls, backends, ...counted }
+    return { work: work.name, contender: contender.name, backends, ...counted }
   })
 }

@@ -65,18 +65,23 @@ function textOf(value: unknown): string {
   throw new Error(`bug: the least adapter sends texts and numbers alone, not ${typeof value}.`)
 }
 
-/** A connection of whose answers only the end is looked at. */
+/** A connection of whose answers only the end is looked at, and whether the server refused. */
 class Line {
   readonly #socket: NodeJS.ReadWriteStream
   readonly #close: () => Promise<void>
   #answered: (() => void) | undefined
+  #end: Buffer = Buffer.alloc(0)
 
   constructor(client: Client) {
     this.#socket = streamOf(client)
     this.#close = () => client.end()
     this.#socket.removeAllListeners('data')
     this.#socket.on('data', (bytes: Buffer) => {
-      if (isEnd(bytes)) this.#answered?.()
+      if (bytes[0] === ERROR)
+        throw new Error(`bug: the server has refused a packet: ${bytes.toString('latin1')}`)
+      // The end may come in two pieces.
+      this.#end = bytes.length > READY.length ? bytes : Buffer.concat([this.#end, bytes])
+      if (isEnd(this.#end)) this.#answered?.()
     })
   }
 
@@ -105,6 +110,7 @@ function streamOf(client: Client): NodeJS.ReadWriteStream {
     .connection.stream
 }
 
+const ERROR = 0x45
 /** ReadyForQuery, which ends what a Sync asked for: type, length 5, state (manual, 54.7). */
 const READY = Buffer.from('Z\0\0\0\x05')
 

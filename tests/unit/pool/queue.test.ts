@@ -215,6 +215,28 @@ describe('waiting', () => {
     )
   })
 
+  test('whoever waits may give up by what it was told, with a reason; nothing is told to who does not wait', async () => {
+    const rig = await openPool({ minSize: 1, maxSize: 1, maxWaiting: 1 })
+    const ways: ((reason: unknown) => void)[] = []
+    const onQueued = (giveUp: (reason: unknown) => void): void => void ways.push(giveUp)
+    const holder = await rig.pool.acquire({ onQueued })
+    expect(ways).toHaveLength(0)
+    const first = track(rig.clock, rig.pool.acquire({ onQueued }))
+    expect(ways).toHaveLength(1)
+    ways[0]?.(new Error('no longer wanted'))
+    const second = track(rig.clock, rig.pool.acquire({ onQueued }))
+    await settle()
+    expect(first.error).toEqual(new Error('no longer wanted'))
+    await holder.release()
+    // Granted by now, though its promise may not have told yet.
+    ways[1]?.(new Error('too late'))
+    await settle()
+    expect(second.state).toBe('fulfilled')
+    await second.value?.release()
+    expect(rig.pool.getStats()).toMatchObject({ poolAvailable: 1, requestsWaiting: 0, requestsErrors: 1 })
+    await expectNothingLeft(rig)
+  })
+
   test('an error of a timer has no stack, which would name nothing but timers; one of a call has its own', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1 })
     await rig.pool.acquire()

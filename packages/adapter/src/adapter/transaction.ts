@@ -68,7 +68,7 @@ class RealPoolTransaction implements Transaction {
   readonly #publisher: TransactionPublisher | undefined
   #lease: Lease<PgConnection> | undefined
   /** Gives up waiting for a connection when the transaction ends meanwhile. */
-  readonly #abort = new AbortController()
+  #giveUp: ((reason: Error) => void) | undefined
   /** Gives up a statement that cannot be cancelled yet. */
   #leave: ((reason: Error) => void) | undefined
   /** Settles when the last statement called so far has settled. */
@@ -184,7 +184,7 @@ class RealPoolTransaction implements Transaction {
    */
   async #rollback(): Promise<void> {
     const rolledBack = alreadyClosed('query', 'rolled back while it waited for a connection')
-    this.#abort.abort(rolledBack)
+    this.#giveUp?.(rolledBack)
     this.#leave?.(rolledBack)
     this.#lease?.connection.expectRollback()
     this.#publisher?.ended('rolledBack')
@@ -321,7 +321,10 @@ class RealPoolTransaction implements Transaction {
   }
 
   async #acquire(): Promise<Lease<PgConnection>> {
-    const lease = await this.#lender.acquire({ signal: this.#abort.signal, follows: true })
+    const lease = await this.#lender.acquire({
+      follows: true,
+      onQueued: (giveUp) => (this.#giveUp = giveUp),
+    })
     if (!this.#hasRolledBack) {
       this.#publisher?.begun(lease.connection)
       return lease

@@ -167,7 +167,7 @@ export class Pool<C> {
       const counts = this.#ledger.counts()
       return this.#turnAway(new TooManyRequestsError(tooManyMessage(name, maxWaiting, counts), { counts }))
     }
-    return this.#queue(timeout, signal, { isShared, follows }, loan)
+    return this.#queue(timeout, options, { isShared, follows }, loan)
   }
 
   /** Asks after every idle connection, replaces the dead ones, and tries to open what is missing. */
@@ -258,7 +258,7 @@ export class Pool<C> {
 
   #queue(
     timeoutMs: number,
-    signal: AbortSignal | undefined,
+    { signal, onQueued }: AcquireOptions,
     kind: Pick<QueueItem, 'isShared' | 'follows'>,
     loan: Loan | undefined,
   ): Promise<Lease<C>> {
@@ -273,6 +273,7 @@ export class Pool<C> {
         ),
         signal && this.#aborts.add(signal, () => this.#giveUp(waiter, () => signal.reason)),
       )
+      onQueued?.((reason) => this.#giveUp(waiter, () => reason))
       // Watched by now, since whoever is told may end the wait at once.
       this.#observer?.onWaiting(waiter.request, this.#ledger.waiting)
       this.#serve()

@@ -106,6 +106,11 @@ export interface AcquireOptions {
   readonly timeout?: number | undefined
   /** Gives the wait up when it aborts; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Called before `acquire` returns if the request has to wait, with a function that gives the wait up, for this
+   * reason; once it is over that does nothing. For one wait of one's own it costs less than a signal.
+   */
+  readonly onQueued?: ((giveUp: (reason: unknown) => void) => void) | undefined
   /** Whether a connection will do that others use at the same time. */
   readonly shared?: boolean | undefined
   /**

@@ -53,10 +53,19 @@ export async function createTestDatabase(serverUrl = process.env.TEST_SERVER_URL
   return new Database(serverUrl, url.href, name)
 }
 
+/** What the server has said of sessions, and which backends were live by then. */
+interface SessionCount {
+  readonly sessions: number
+  readonly live: readonly string[]
+}
+
+const NOTHING_COUNTED: SessionCount = { sessions: 0, live: [] }
+
 class Database implements TestDatabase {
   readonly #serverUrl: string
   #observer: Promise<pg.Client> | undefined
   #ownSessions = 0
+  #counted: SessionCount = NOTHING_COUNTED
   #dropped: Promise<void> | undefined
 
   constructor(
@@ -88,19 +97,24 @@ class Database implements TestDatabase {
     await this.#statisticsAreCurrent()
     // A backend reports its session before it answers the client for the first time; where another holds
     // the lock on the statistics at that moment, only when it next goes idle, or after ten seconds. Until
-    // then there are more backends than reported sessions.
+    // then there are more backends that were not there at the last count than sessions reported since.
     return eventually(
       async () => {
-        const [row] = await this.query<{ sessions: number; live: number }>(
+        const [row] = await this.query<{ sessions: number; live: string[] }>(
           `SELECT coalesce(pg_stat_get_db_sessions(d.oid), 0)::int AS sessions,
-                  (SELECT count(*) FROM pg_stat_activity a
-                    WHERE a.datid = d.oid AND a.backend_type = 'client backend')::int AS live
+                  array(SELECT a.pid || ' ' || a.backend_start FROM pg_stat_activity a
+                         WHERE a.datid = d.oid AND a.backend_type = 'client backend') AS live
              FROM pg_database d
             WHERE d.datname = current_database()`,
         )
         const { sessions, live } = row!
-        if (sessions < live)
-          throw new Error(`${live} backends live, but only ${sessions} sessions are reported.`)
+        // The server has crashed since.
+        if (sessions < this.#counted.sessions) this.#counted = NOTHING_COUNTED
+        const reported = sessions - this.#counted.sessions
+        const opened = live.filter((backend) => !this.#counted.live.includes(backend)).length
+        if (reported < opened)
+          throw new Error(`${opened} more backends live, but only ${reported} more sessions are reported.`)
+        this.#counted = { sessions, live }
         return sessions - this.#ownSessions
       },
       { timeoutMs: 12_000 },

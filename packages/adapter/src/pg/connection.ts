@@ -227,7 +227,7 @@ export class PgConnection {
     return this.#settle<string>((callback) => submitQuery(this.client, new Script(text, callback)))
   }
 
-  /** What succeeds alone costs no more than its promises: async functions see only to what fails, or has a limit. */
+  /** What succeeds costs no more than its promises: async functions see only to what fails, or has a limit. */
   #run<C extends Columns>(
     config: StatementConfig<C>,
     before: readonly string[],

@@ -78,41 +78,36 @@ export class Pipeline {
    *
    * @param isAlone - Whether nobody is about to send another in this turn, so that nothing is gained by waiting for it.
    */
-  async send<R>(statementFor: (callback: Callback<R>) => Submittable, isAlone: boolean): Promise<R> {
-    let sent: Flight | undefined
+  send<R>(statementFor: (callback: Callback<R>) => Submittable, isAlone: boolean): Promise<R> {
     // The server has nothing else to do: it is not kept waiting for what this turn is about to do.
     if (!isAlone || this.isInFlight) this.#cork()
-    try {
-      return await this.#fly(statementFor, false, (flight) => (sent = flight))
-    } finally {
-      const cancelled = sent?.overrun?.cancelled
-      if (cancelled !== undefined) await this.#events.outlive(cancelled)
-    }
+    return this.#fly(statementFor, false)
   }
 
-  #fly<R>(
-    statementFor: (callback: Callback<R>) => Submittable,
-    isEnd: boolean,
-    onSent?: (flight: Flight) => void,
-  ): Promise<R> {
+  #fly<R>(statementFor: (callback: Callback<R>) => Submittable, isEnd: boolean): Promise<R> {
     return new Promise((resolve, reject) => {
       const flight: Flight = {
-        reject,
+        reject: (error) => this.#tell(flight, () => reject(error)),
         error: undefined,
         overrun: undefined,
         silence: undefined,
         mayBeHit: this.#cancels > 0,
         isEnd,
       }
-      onSent?.(flight)
       const statement = statementFor((error, result) => {
-        if (error === null) resolve(result as R)
+        if (error === null) this.#tell(flight, () => resolve(result as R))
         else this.#onError(flight, error)
       })
       submitPipelined(this.#client, statement)
       this.#flights.push(flight)
       if (this.#flights.length === 1) this.#begin(flight)
     })
+  }
+
+  /** What has become of it is told once its cancel request, if there was one, can hit nothing that is sent then. */
+  #tell({ overrun }: Flight, tell: () => void): void {
+    if (overrun?.cancelled === undefined) tell()
+    else void this.#events.outlive(overrun.cancelled).then(tell)
   }
 
   /** What is sent from now on, in this turn, leaves in one write. */

@@ -99,28 +99,20 @@ class AnswerReader<T extends AnswerTaker> {
         this.#needed = end - at
         break
       }
-      const type = bytes[at]
-      if (
-        type === DATA_ROW ||
-        type === BIND_COMPLETE ||
-        type === COMMAND_COMPLETE ||
-        type === PARSE_COMPLETE
-      ) {
-        // What came before decides whose answer it is.
-        if (others < at) {
-          this.#passOn(bytes.subarray(others, at))
-          statement = undefined
-        }
-        statement ??= this.#activeStatement()
-        if (statement === undefined) {
-          others = at
-        } else {
-          others = end
-          if (type === DATA_ROW) statement.takeRow((texts ??= new Texts(bytes)), at + HEADER_BYTES)
-          else this.#tell(statement, type, bytes, at + HEADER_BYTES, end)
-        }
-      }
+      const start = at
       at = end
+      const type = bytes[start]
+      if (!isOfAnswer(type)) continue
+      // What came before decides whose answer it is.
+      if (others < start) {
+        this.#passOn(bytes.subarray(others, start))
+        statement = undefined
+      }
+      statement ??= this.#activeStatement()
+      others = statement === undefined ? start : end
+      if (statement === undefined) continue
+      if (type === DATA_ROW) statement.takeRow((texts ??= new Texts(bytes)), start + HEADER_BYTES)
+      else this.#tell(statement, type, bytes, start + HEADER_BYTES, end)
     }
     if (others < at) this.#passOn(bytes.subarray(others, at))
     if (at < bytes.length) this.#keep(bytes.subarray(at))
@@ -140,4 +132,8 @@ class AnswerReader<T extends AnswerTaker> {
       }
     }
   }
+}
+
+function isOfAnswer(type: number | undefined): type is number {
+  return type === DATA_ROW || type === BIND_COMPLETE || type === COMMAND_COMPLETE || type === PARSE_COMPLETE
 }

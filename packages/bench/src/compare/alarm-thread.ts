@@ -16,7 +16,8 @@ export interface AlarmData {
 
 const never = new Int32Array(new SharedArrayBuffer(4))
 
-for (let seen = 0; ;) {
+let seen = 0
+for (;;) {
   Atomics.wait(signal, 0, seen)
   const set = Atomics.load(signal, 0)
   // Who sets it counts first and wakes us then: it may be counted, and have rung, before that wakes us once more.

@@ -7,20 +7,18 @@ import type { SqlQuery } from '@prisma/driver-adapter-utils'
 import { Client } from 'pg'
 import { serialize } from 'pg-protocol'
 import type { Session, Target } from './contenders.js'
-import { keyOf, Memory, MemoryAdapterFactory, type Source } from './memory-adapter.js'
-import { record, type Step } from './recording.js'
+import { connectLearned, keyOf, Memory, type Source } from './memory-adapter.js'
+import type { Step } from './recording.js'
 import type { Unique, Work } from './works.js'
 
-export async function connectLeast(target: Target, work: Work, unique: Unique): Promise<Session> {
-  const { opening, calls } = await record(target, work, unique)
-  const steps = [...opening, ...calls.flatMap((call) => call.steps)]
+export function connectLeast(target: Target, work: Work, unique: Unique): Promise<Session> {
+  return connectLearned('least', (steps) => overLines(steps, target), target, work, unique)
+}
+
+async function overLines(steps: readonly Step[], target: Target): Promise<Source> {
   const packets = new Packets(steps)
-  const lines = new Lines(
-    await Promise.all(Array.from({ length: target.poolSize }, () => connectLine(target, packets))),
-  )
-  const source = new LeastSource(new Memory(steps), packets, lines)
-  const started = await work.start(new MemoryAdapterFactory('least', source), unique)
-  return { call: (index) => started.call(index % calls.length), stop: () => started.stop() }
+  const connecting = Array.from({ length: target.poolSize }, () => connectLine(target, packets))
+  return new LeastSource(new Memory(steps), packets, new Lines(await Promise.all(connecting)))
 }
 
 const BEGIN: SqlQuery = { sql: 'BEGIN', args: [], argTypes: [] }

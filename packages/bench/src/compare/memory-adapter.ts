@@ -5,7 +5,23 @@ import type {
   SqlQuery,
   SqlQueryable,
 } from '@prisma/driver-adapter-utils'
-import type { Answer, Step } from './recording.js'
+import type { Session, Target } from './contenders.js'
+import { type Answer, record, type Step } from './recording.js'
+import type { Unique, Work } from './works.js'
+
+/** Does a work once it has learned all that the work asks for; `sourceOf` makes the answers out of that. */
+export async function connectLearned(
+  adapterName: string,
+  sourceOf: (steps: readonly Step[]) => Source | Promise<Source>,
+  target: Target,
+  work: Work,
+  unique: Unique,
+): Promise<Session> {
+  const { opening, calls } = await record(target, work, unique)
+  const source = await sourceOf([...opening, ...calls.flatMap(({ steps }) => steps)])
+  const started = await work.start(new MemoryAdapterFactory(adapterName, source), unique)
+  return { call: (index) => started.call(index % calls.length), stop: () => started.stop() }
+}
 
 /** An answer for each statement with its arguments; for other arguments, one that the statement once had. */
 export class Memory {
@@ -45,7 +61,7 @@ export interface TransactionSource extends Pick<Source, 'ask'> {
   end(): void
 }
 
-export class MemoryAdapterFactory implements SqlDriverAdapterFactory {
+class MemoryAdapterFactory implements SqlDriverAdapterFactory {
   readonly provider = 'postgres'
   readonly adapterName: string
   readonly #source: Source

@@ -1,17 +1,15 @@
 /** An adapter that answers from memory what it has seen adapter-pg answer: whatever a call costs is Prisma's own. */
 import type { Session, Target } from './contenders.js'
-import { Memory, MemoryAdapterFactory, type Source } from './memory-adapter.js'
-import { record } from './recording.js'
+import { connectLearned, Memory, type Source } from './memory-adapter.js'
+import type { Step } from './recording.js'
 import type { Unique, Work } from './works.js'
 
-export async function connectNull(target: Target, work: Work, unique: Unique): Promise<Session> {
-  const { opening, calls } = await record(target, work, unique)
-  const memory = new Memory([...opening, ...calls.flatMap(({ steps }) => steps)])
-  const started = await work.start(new MemoryAdapterFactory('null', fromMemory(memory)), unique)
-  return { call: (index) => started.call(index % calls.length), stop: () => started.stop() }
+export function connectNull(target: Target, work: Work, unique: Unique): Promise<Session> {
+  return connectLearned('null', fromMemory, target, work, unique)
 }
 
-function fromMemory(memory: Memory): Source {
+function fromMemory(steps: readonly Step[]): Source {
+  const memory = new Memory(steps)
   return {
     ask: (query) => memory.answer(query),
     begin: () => Promise.resolve({ ask: (query) => memory.answer(query), end: () => undefined }),

@@ -1,14 +1,12 @@
 // `pool: false` under Prisma: each call makes a connection and leaves none, and whatever stands in its way is
 // told at once by its own name. (The pool itself: null-pool.test.ts.)
-import { execFile } from 'node:child_process'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { RealPool, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { createWorld, errorOf, gate, knownErrorOf, pidOf, SUBJECT, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
+import { runProgram } from '../support/program.js'
 import { Proxy } from '../support/proxy.js'
 import { countSessions, NO_POOLING } from './support.js'
 
@@ -263,8 +261,6 @@ test('nothing keeps the process alive after the call', async () => {
     new RealPoolAdapter({ connectionString: process.env.URL, pool: false }).connect()
       .then((connection) => connection.queryRaw({ sql: 'SELECT 42', args: [], argTypes: [] }))
       .then(({ rows }) => console.log(rows[0][0]))`
-  const options = { cwd: path.join(__dirname, '../..'), env: { ...process.env, URL: world.database.url } }
-  // Without an end, the time that a test has runs out.
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], options)
+  const { stdout } = await runProgram(program, { URL: world.database.url })
   expect(stdout).toBe('42\n')
 })

@@ -1,13 +1,11 @@
 // What counts as a `pg.Pool`, and what does not: pools of subclasses and of other copies of `pg`, pools with
 // unusual options, and what is refused, with what it was.
-import { execFile } from 'node:child_process'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import pg from 'pg'
 import { RealPool, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { fieldsOf } from '../support/database.js'
+import { runProgram } from '../support/program.js'
 import { type Application, createApplication, expectAllIdle } from './pg-pool-support.js'
 import { errorOf, sleepRuns, statesOf, SUBJECT, valueOf } from './support.js'
 
@@ -116,9 +114,7 @@ describe('a pool', () => {
       new RealPoolAdapter({ pool }).connect()
         .then((connection) => connection.queryRaw({ sql: 'SELECT 42', args: [], argTypes: [] }))
         .then(({ rows }) => console.log(rows[0][0]))`
-    const options = { cwd: path.join(__dirname, '../..'), env: { ...process.env, URL: app.database.url } }
-    // Without an end, the time that a test has runs out.
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], options)
+    const { stdout } = await runProgram(program, { URL: app.database.url })
     expect(stdout).toBe('42\n')
   })
 

@@ -1,11 +1,9 @@
 // RealPool from its opening to its end: how many connections there are, and when they are replaced.
-import { execFile } from 'node:child_process'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { PoolClosedError, type PoolOptions, PoolTimeoutError, RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
+import { runProgram } from '../support/program.js'
 import { errorOf, pidOf, sleepRuns, SUBJECT } from './support.js'
 
 let database: TestDatabase
@@ -140,8 +138,7 @@ test('a connection keeps the process alive while it is lent, whatever the borrow
       pool.use(async (client) => { client.unref() })
       pool.use((client) => client.query('SELECT pg_sleep(0.2)')).then(() => console.log('served'))
     })`
-  const options = { cwd: path.join(__dirname, '../..'), env: { ...process.env, URL: database.url } }
-  // Idle, it does not: without an end, the time that a test has runs out.
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], options)
+  // Idle, it does not.
+  const { stdout } = await runProgram(program, { URL: database.url })
   expect(stdout).toBe('served\n')
 })

@@ -1,14 +1,12 @@
 // The warning of a connection that is lent for too long: all that a person needs who must find out why, in one block.
-import { execFile } from 'node:child_process'
 import { createServer } from 'node:net'
-import path from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { type PoolOptions, RealPool } from 'prisma-pg-real-pool'
 import { collectWarnings, SUBJECT, type Warnings } from '../integration/support.js'
 import { gate, pidOf, type World } from '../prisma/support.js'
 import { eventually } from '../support/eventually.js'
 import { listen } from '../support/listening.js'
+import { runProgram } from '../support/program.js'
 import { Proxy } from '../support/proxy.js'
 import { createPoolWorld, lockUsers, noteEvents } from './support.js'
 
@@ -154,10 +152,10 @@ test('keeps no process alive that is done with its pool', async () => {
     })`
   const mute = createServer()
   const port = await listen(mute)
-  const url = world.database.url
-  const env = { ...process.env, URL: url, MUTE_URL: `postgresql://nobody@127.0.0.1:${port}/nothing` }
-  const cwd = path.join(__dirname, '../..')
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', program], { cwd, env })
+  const { stdout, stderr } = await runProgram(program, {
+    URL: world.database.url,
+    MUTE_URL: `postgresql://nobody@127.0.0.1:${port}/nothing`,
+  })
   mute.close()
   expect(JSON.parse(stdout)).toEqual({ connections: 2, left: [] })
   expect(stderr.match(/REAL_POOL_LEAK/g)).toHaveLength(2)

@@ -122,6 +122,19 @@ describe('calls that share', () => {
     expect(idsOf(calls)).toEqual([1, 2])
   })
 
+  test('get another that is idle when the one examined for them is one too many, rather than to share', async () => {
+    const rig = await openPool({ minSize: 3, maxSize: 3, pipelining: 2 })
+    const [first] = await sharers(rig, 1)
+    // After this long an idle connection is examined.
+    await rig.clock.advance(10)
+    const second = share(rig)
+    rig.pool.resize({ minSize: 2, maxSize: 2 })
+    await settle()
+    expect(idsOf([first!, second])).toEqual([1, 3])
+    await giveBack(first, second)
+    await expectNothingLeft(rig)
+  })
+
   test('that will not wait share, too', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 1, pipelining: 2 })
     const calls = await all(

@@ -52,7 +52,8 @@ export class Sharing<C, W extends QueueItem> {
 
   /** Serves those who wait and need not. To be asked whenever a connection may have room for one more. */
   serve(): void {
-    while (this.#ledger.waiting > this.#onTheirWay) {
+    // Where one is idle beside them, it is about to be examined for them: another that was has just left.
+    while (this.#ledger.idle === 0 && this.#ledger.waiting > this.#onTheirWay) {
       const waiter = this.#ledger.firstToShare
       if (waiter === undefined) return
       const entry = this.#joinBehind(this.#ledger.aloneAheadOf(waiter))

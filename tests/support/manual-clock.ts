@@ -1,10 +1,9 @@
 // A clock that moves only when a test says so. `advance` fires what falls due, in order, and lets promises
-// settle in between, so that work which a timer starts is done before the next timer fires.
+// settle from one moment to the next, so that work which a timer starts is done before a later one fires.
 import type { Clock, Timer, TimerOptions } from '../../packages/adapter/src/pool/clock.js'
 
 interface Pending {
   at: number
-  sequence: number
   callback: () => void
   options: TimerOptions
 }
@@ -18,7 +17,6 @@ export async function settle(): Promise<void> {
 export class ManualClock implements Clock {
   #now = 0
   #wall = 1_000_000
-  #sequence = 0
   readonly #pending = new Set<Pending>()
 
   now(): number {
@@ -34,7 +32,7 @@ export class ManualClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void, options: TimerOptions): Timer {
-    const pending = { at: this.#now + Math.max(0, delayMs), sequence: this.#sequence++, callback, options }
+    const pending = { at: this.#now + Math.max(0, delayMs), callback, options }
     this.#pending.add(pending)
     return { cancel: () => this.#pending.delete(pending) }
   }
@@ -56,13 +54,16 @@ export class ManualClock implements Clock {
     this.#wall += ms
   }
 
+  /** Timers of one moment fire in one turn of the event loop, as Node's do: what they start goes on behind them. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await settle()
-    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#moveTo(Math.max(this.#now, next.at))
-      this.#pending.delete(next)
-      next.callback()
+    for (let due = this.#nextDue(end); due.length > 0; due = this.#nextDue(end)) {
+      for (const timer of due) {
+        this.#moveTo(Math.max(this.#now, timer.at))
+        // One that fires before it may have cancelled it.
+        if (this.#pending.delete(timer)) timer.callback()
+      }
       await settle()
     }
     this.#moveTo(end)
@@ -73,18 +74,10 @@ export class ManualClock implements Clock {
     this.#now = now
   }
 
-  #next(end: number): Pending | undefined {
-    let next: Pending | undefined
-    for (const timer of this.#pending) {
-      if (timer.at > end) continue
-      if (
-        next === undefined ||
-        timer.at < next.at ||
-        (timer.at === next.at && timer.sequence < next.sequence)
-      ) {
-        next = timer
-      }
-    }
-    return next
+  /** The timers of the next moment at which there are any, in the order in which they were set. */
+  #nextDue(end: number): Pending[] {
+    const due = [...this.#pending].filter(({ at }) => at <= end)
+    const next = Math.min(...due.map(({ at }) => at))
+    return due.filter(({ at }) => at === next)
   }
 }

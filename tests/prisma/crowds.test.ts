@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { PrismaClient } from '../generated/prisma/client.js'
 import { BACKEND, testUnless } from '../support/backends.js'
+import { keepBusy } from '../support/busy.js'
 import { eventually } from '../support/eventually.js'
 import {
   createWorld,
@@ -48,21 +49,28 @@ test('two transactions at the same time never share a connection', async () => {
   expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 2 }])
 })
 
-test('twenty transactions at the same time on four connections see only their own writes until the end', async () => {
-  const { prisma } = world.open({ maxSize: 4 })
-  await Promise.all(
-    Array.from({ length: 20 }, (_, index) =>
-      prisma.$transaction(async (tx) => {
-        const pid = await pidOf(tx)
-        await tx.log.create({ data: { text: `caller ${index}` } })
-        const open = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid, xmin FROM "Log"
-          WHERE xmin::text = pg_current_xact_id()::text`
-        expect(open).toMatchObject([{ pid }])
-      }, PATIENT),
-    ),
-  )
-  expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 20 }])
-})
+test.each([
+  ['time left', () => () => {}],
+  ['no time left', keepBusy],
+])(
+  'fifty transactions of a process with %s, on four connections, see only their own writes until the end',
+  async (_, occupy) => {
+    const { prisma } = world.open({ maxSize: 4 })
+    const rest = occupy()
+    await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        prisma.$transaction(async (tx) => {
+          const pid = await pidOf(tx)
+          await tx.log.create({ data: { text: `caller ${index}` } })
+          const open = await tx.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid, xmin FROM "Log"
+            WHERE xmin::text = pg_current_xact_id()::text`
+          expect(open).toMatchObject([{ pid }])
+        }, PATIENT),
+      ),
+    ).finally(rest)
+    expect(await world.database.query('SELECT count(*)::int AS n FROM "Log"')).toEqual([{ n: 50 }])
+  },
+)
 
 test('1,000 calls at the same time over 5 connections all finish, and the server never sees more than 5', async () => {
   const sessionsBefore = await world.database.sessionsOpened()

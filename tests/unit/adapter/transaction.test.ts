@@ -1,6 +1,7 @@
 // A transaction over a lender that grants when the test says so: the moments that a real one passes too fast.
-import { expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import type { Transaction } from '@prisma/driver-adapter-utils'
+import { EventLoop } from '../../../packages/adapter/src/adapter/event-loop.js'
 import { startTransaction } from '../../../packages/adapter/src/adapter/transaction.js'
 import { columnsOf } from '../../../packages/adapter/src/convert/columns.js'
 import type { AdapterSettings } from '../../../packages/adapter/src/resolved-options.js'
@@ -29,6 +30,7 @@ class FakeLender {
   acquire({ onQueued }: AcquireOptions): Promise<unknown> {
     onQueued?.((reason) => (this.givenUpFor = reason))
     const connection = {
+      isInTransaction: true,
       expectRollback: () => {},
       run: ({ text }: { text: string }) => {
         this.sent.push(text)
@@ -44,6 +46,10 @@ class FakeLender {
     })
   }
 }
+
+afterEach(() => {
+  jest.restoreAllMocks()
+})
 
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
@@ -90,4 +96,27 @@ test('both ends may be asked for as often as anybody likes: the connection goes 
   lender.grant()
   await Promise.allSettled([tx.rollback(), tx.rollback(), tx.commit(), tx.rollback(), statement])
   expect(lender.released).toBe(1)
+})
+
+test.each([
+  [true, 'at the end of the turn, for others to come with it'],
+  [false, 'at once'],
+])('in a process that is busy: %p, an answer is told %s', async (isBusy) => {
+  jest.spyOn(EventLoop.prototype, 'isBusy', 'get').mockReturnValue(isBusy)
+  const lender = new FakeLender()
+  const tx = await lender.begin()
+  const told: string[] = []
+  void tx.queryRaw(sql('SELECT 1')).then(() => told.push('one'))
+  void tx.queryRaw(sql('SELECT 2')).then(() => told.push('two'))
+  await turn()
+  lender.grant()
+  // Behind every promise that can settle.
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+  expect(lender.sent).toEqual(isBusy ? ['SELECT 1'] : ['SELECT 1', 'SELECT 2'])
+  expect(told).toEqual(isBusy ? [] : ['one', 'two'])
+  await turn()
+  expect(told[0]).toBe('one')
+  await turn()
+  expect(told).toEqual(['one', 'two'])
+  await tx.rollback()
 })

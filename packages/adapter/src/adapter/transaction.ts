@@ -25,6 +25,7 @@ import type { Lease } from '../pool/lease.js'
 import { MOST_ATTEMPTS } from './borrow.js'
 import { command, commit } from './commit.js'
 import { debug } from './debug.js'
+import { eventLoop } from './event-loop.js'
 import { openingOf } from './opening.js'
 import { Preamble } from './preamble.js'
 import {
@@ -223,12 +224,14 @@ class RealPoolTransaction implements Transaction {
       return Promise.reject(alreadyClosed('query', how))
     }
     const result = this.#tail.then(() =>
-      asPrismaDoes(() => {
+      asPrismaDoes(async () => {
         // A rollback that was called meanwhile makes what waits in the queue pointless: it never reaches the wire.
         if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back')
         // Nor does what comes behind the end of the transaction: it would be saved by itself.
         if (this.#endedBy !== undefined) throw this.#endedBy
-        return work()
+        const answer = await work()
+        if (eventLoop.isBusy) await eventLoop.endOfTurn()
+        return answer
       }),
     )
     this.#tail = result.catch(() => {})

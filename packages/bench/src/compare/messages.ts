@@ -1,5 +1,6 @@
 /** What the processes of the comparison say to each other: one question, then one answer. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { env } from 'node:process'
 import { inspect } from 'node:util'
 
 /** What a contender is told to do. */
@@ -58,6 +59,8 @@ export class Colleague<Question, Answer> {
     const file = new URL(`./${module}.mjs`, import.meta.url)
     const process = fork(file, args, {
       execArgv: ['--expose-gc', '--no-flush-bytecode', '--enable-source-maps'],
+      // As services run: else Prisma captures a stack for each call, for the sake of its error messages.
+      env: { NODE_ENV: 'production', ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     const colleague = new Colleague<Question, Answer>(process)

@@ -125,6 +125,7 @@ const LEAST_WORKS: ReadonlySet<string> = new Set([
   'findMany1000x4',
   'update',
   'tx2',
+  'tx6',
 ])
 
 export const CONTENDERS: readonly Contender[] = [

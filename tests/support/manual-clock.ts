@@ -54,7 +54,7 @@ export class ManualClock implements Clock {
     this.#wall += ms
   }
 
-  /** Timers of one moment fire in one turn of the event loop, as Node's do: what they start goes on behind them. */
+  /** Timers of one moment fire in one turn of the event loop, as Node's do, with nothing between them but promises. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
     await settle()
@@ -63,6 +63,7 @@ export class ManualClock implements Clock {
         this.#moveTo(Math.max(this.#now, timer.at))
         // One that fires before it may have cancelled it.
         if (this.#pending.delete(timer)) timer.callback()
+        await new Promise<void>((resolve) => process.nextTick(resolve))
       }
       await settle()
     }

@@ -1,8 +1,7 @@
 // Whether the process has time left, as the samples tell that are taken where somebody asks.
 import { setTimeout } from 'node:timers/promises'
 import { beforeEach, expect, test } from '@jest/globals'
-import { EventLoop } from '../../../packages/adapter/src/adapter/event-loop.js'
-import { systemLoop } from '../../../packages/adapter/src/pool/clock.js'
+import { EventLoop, systemLoop } from '../../../packages/adapter/src/adapter/event-loop.js'
 import { ManualClock, settle } from '../../support/manual-clock.js'
 
 let clock: ManualClock

@@ -55,6 +55,11 @@ async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Ticks come behind every promise that can settle. */
+async function promisesSettle(): Promise<void> {
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+}
+
 test('a connection that is granted in the moment of the rollback goes back, once, and nothing is sent', async () => {
   const lender = new FakeLender()
   const tx = await lender.begin()
@@ -110,13 +115,22 @@ test.each([
   void tx.queryRaw(sql('SELECT 2')).then(() => told.push('two'))
   await turn()
   lender.grant()
-  // Behind every promise that can settle.
-  await new Promise<void>((resolve) => process.nextTick(resolve))
+  await promisesSettle()
   expect(lender.sent).toEqual(isBusy ? ['SELECT 1'] : ['SELECT 1', 'SELECT 2'])
   expect(told).toEqual(isBusy ? [] : ['one', 'two'])
   await turn()
   expect(told[0]).toBe('one')
   await turn()
   expect(told).toEqual(['one', 'two'])
+  await tx.rollback()
+})
+
+test('in a busy process, what needs no answer is told at once', async () => {
+  jest.spyOn(EventLoop.prototype, 'isBusy', 'get').mockReturnValue(true)
+  const tx = await new FakeLender().begin()
+  let isTold = false
+  void tx.createSavepoint?.('one').then(() => (isTold = true))
+  await promisesSettle()
+  expect(isTold).toBe(true)
   await tx.rollback()
 })

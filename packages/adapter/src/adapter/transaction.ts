@@ -199,14 +199,16 @@ class RealPoolTransaction implements Transaction {
   }
 
   #statement(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
-    return this.#enqueue(() => {
+    return this.#enqueue(async () => {
       // First of all: a statement that cannot be sent takes nothing of the preamble with it.
       const statement = statementOf(query, this.#settings.statementNameGenerator)
-      return this.#run(
+      const result = await this.#run(
         query.sql,
         () => this.#preamble.beforeStatement(),
         (connection, before) => connection.run(statement, before),
       )
+      if (eventLoop.isBusy) await eventLoop.endOfTurn()
+      return result
     })
   }
 
@@ -224,14 +226,12 @@ class RealPoolTransaction implements Transaction {
       return Promise.reject(alreadyClosed('query', how))
     }
     const result = this.#tail.then(() =>
-      asPrismaDoes(async () => {
+      asPrismaDoes(() => {
         // A rollback that was called meanwhile makes what waits in the queue pointless: it never reaches the wire.
         if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back')
         // Nor does what comes behind the end of the transaction: it would be saved by itself.
         if (this.#endedBy !== undefined) throw this.#endedBy
-        const answer = await work()
-        if (eventLoop.isBusy) await eventLoop.endOfTurn()
-        return answer
+        return work()
       }),
     )
     this.#tail = result.catch(() => {})

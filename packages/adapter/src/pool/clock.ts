@@ -1,6 +1,6 @@
 /**
  * Time for the pool: monotonic, in milliseconds, and injected, so that tests move it by hand.
- * The only file that touches the timers and the clock of the process, and its event loop.
+ * The only file of the pool that touches the timers and the clock of the process.
  */
 
 /** A timer that has been set. Cancelling twice, or after it fired, does nothing. */
@@ -37,21 +37,4 @@ export const systemClock: Clock = {
   // A callback of I/O runs inside the poll phase, so that the next immediate comes before the next poll; the
   // one after that comes behind a whole one. https://nodejs.org/learn/asynchronous-work/event-loop-timers-and-nexttick
   turn: () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
-}
-
-/** The event loop of the process. */
-export interface Loop {
-  /** For how many milliseconds it has been at work so far, and idle. */
-  utilization(): { readonly active: number; readonly idle: number }
-  /** Calls back once what has arrived at any socket by now is read. */
-  atEndOfTurn(callback: () => void): void
-}
-
-// Kept from the beginning: what tests of an application put in their place later would never tell an answer.
-const { performance: ownPerformance, setImmediate: ownImmediate } = globalThis
-
-export const systemLoop: Loop = {
-  utilization: () => ownPerformance.eventLoopUtilization(),
-  // Immediates run behind the callbacks of all sockets (see `turn`).
-  atEndOfTurn: (callback) => void ownImmediate(callback),
 }

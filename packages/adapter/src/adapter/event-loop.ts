@@ -29,7 +29,7 @@ export interface Loop {
 // Kept from the beginning: one that a test of the application's puts in its place may never call back.
 const immediate = setImmediate
 
-/** That of this process. */
+/** What that of this process says. */
 export const systemLoop: Loop = {
   utilization: () => performance.eventLoopUtilization(),
   // https://nodejs.org/learn/asynchronous-work/event-loop-timers-and-nexttick
@@ -55,7 +55,10 @@ export class EventLoop {
     const elapsed = now - this.#sampledAt
     if (elapsed < SAMPLE_MS) return this.#isBusy
     const { active, idle } = this.#loop.utilization()
-    if (elapsed < LONGEST_SAMPLE_MS) this.#isBusy = isBusy(active - this.#last.active, idle - this.#last.idle)
+    if (elapsed < LONGEST_SAMPLE_MS) {
+      const atWork = active - this.#last.active
+      this.#isBusy = atWork > BUSY * (atWork + idle - this.#last.idle)
+    }
     this.#sampledAt = now
     this.#last = { active, idle }
     return this.#isBusy
@@ -75,8 +78,5 @@ export class EventLoop {
   }
 }
 
-function isBusy(active: number, idle: number): boolean {
-  return active > BUSY * (active + idle)
-}
-
+/** That of this process. */
 export const eventLoop = new EventLoop(systemClock, systemLoop)

@@ -41,8 +41,7 @@ async function showHealth(world: World): Promise<void> {
   if (connections.usable < sizes.minSize) world.model.blame('is not filled, though all is well')
   if (sizes.slots + connections.count('closing') > 0) world.model.blame('counts what is not there')
   if (settings.maxIdle === Infinity) return
-  // One leaves with each window, unless one was being replaced when the window before it ended.
-  await world.advance(settings.maxIdle * (connections.usable + 2) * 2)
+  await world.advance(settings.maxIdle * (connections.usable + 2))
   if (connections.usable > sizes.minSize) world.model.blame('does not shrink')
 }
 

@@ -4,7 +4,6 @@ import { expect, test } from '@jest/globals'
 import { borrow } from '../../../packages/adapter/src/adapter/borrow.js'
 import { isOutcomeUnknown } from '../../../packages/adapter/src/adapter/prisma-errors.js'
 import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
-import { noteAnswered } from '../../../packages/adapter/src/pg/statement-errors.js'
 import { errorOf } from '../../integration/support.js'
 
 /** Runs an INSERT that fails so, on a connection that is gone by then. */
@@ -16,12 +15,22 @@ async function failureOnLostConnection(error: Error): Promise<unknown> {
   return errorOf(borrow(lender, 'INSERT INTO t VALUES (1)', () => Promise.reject(error)))
 }
 
-test('a write that the server refused has failed, though the connection was lost right behind its answer', async () => {
-  const refused = new Error('duplicate key')
-  noteAnswered(refused)
+/** As PostgreSQL reports it, or a pooler, which does not say where in its source. */
+function reported(severity: string, code: string, isOfPostgres = true): Error {
+  const place = isOfPostgres ? { file: 'nbtinsert.c', line: '666', routine: '_bt_check_unique' } : {}
+  return Object.assign(new Error('refused'), { severity, code, ...place })
+}
+
+test('a write that PostgreSQL refused has failed, although the connection is lost behind its answer', async () => {
+  const refused = reported('ERROR', '23505')
   expect(await failureOnLostConnection(refused)).toBe(refused)
 })
 
-test('a write without an answer may have been carried out', async () => {
-  expect(isOutcomeUnknown(await failureOnLostConnection(new Error('Connection terminated')))).toBe(true)
+test.each([
+  ['no answer', new Error('Connection terminated')],
+  ['an ERROR of a pooler', reported('ERROR', '58000', false)],
+  ['a FATAL of a pooler', reported('FATAL', '08P01', false)],
+  ['a FATAL of PostgreSQL in the middle of the statement', reported('FATAL', '57P01')],
+])('a write that gets %s has an unknown outcome', async (_, error) => {
+  expect(isOutcomeUnknown(await failureOnLostConnection(error))).toBe(true)
 })

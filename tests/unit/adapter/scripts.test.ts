@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { resolveAdapterOptions } from '../../../packages/adapter/src/resolved-options.js'
 import { RealPoolConnection } from '../../../packages/adapter/src/adapter/adapter.js'
 import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
-import { neverSent } from '../../../packages/adapter/src/pg/statement-errors.js'
+import { lostBefore } from '../../../packages/adapter/src/pg/statement-errors.js'
 
 /** A connection that is lost before the text arrives, each time. */
 function adapterThatLoses(lostAt: string, sent: string[]): RealPoolConnection {
@@ -11,7 +11,8 @@ function adapterThatLoses(lostAt: string, sent: string[]): RealPoolConnection {
     isInTransaction: false,
     expectRollback() {},
     script(text: string): Promise<void> {
-      if (text === lostAt) return Promise.reject(neverSent(new Error('Connection terminated unexpectedly')))
+      if (text === lostAt)
+        return Promise.reject(lostBefore('notSent', new Error('Connection terminated unexpectedly')))
       sent.push(text)
       return Promise.resolve()
     },

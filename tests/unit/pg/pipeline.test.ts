@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 import type { Client, Submittable } from 'pg'
 import type { Overrun } from '../../../packages/adapter/src/pg/overrun.js'
 import { Pipeline } from '../../../packages/adapter/src/pg/pipeline.js'
-import { wasAnswered, wasHitByMistake } from '../../../packages/adapter/src/pg/statement-errors.js'
+import { statementOutcomeOf, wasHitByMistake } from '../../../packages/adapter/src/pg/statement-errors.js'
 import { ManualClock, settle } from '../../support/manual-clock.js'
 
 type Callback = (error: Error | null, result?: string) => void
@@ -77,7 +77,7 @@ function makeRig() {
 }
 
 function serverError(code: string, severity = 'ERROR'): Error {
-  return Object.assign(new Error(code), { code, severity })
+  return Object.assign(new Error(code), { code, severity, file: 'postgres.c', line: '1', routine: 'exec' })
 }
 
 test('each is over when the server is ready after it, not when all are', async () => {
@@ -89,7 +89,7 @@ test('each is over when the server is ready after it, not when all are', async (
   expect(first.outcome).toEqual({})
   await ready()
   expect(first.outcome).toEqual({ error })
-  expect(wasAnswered(error)).toBe(true)
+  expect(statementOutcomeOf(error)).toBe('failed')
   expect(second.outcome).toEqual({})
   second.tell(null, 'done')
   await ready()
@@ -129,7 +129,7 @@ test('the end of the connection ends all, also one whose error had come', async 
   client.emit('end')
   await settle()
   expect(first.outcome).toEqual({ error })
-  expect(wasAnswered(error)).toBe(false)
+  expect(statementOutcomeOf(second.outcome.error)).toBe('unknown')
   expect(second.outcome.error?.message).toBe('Connection terminated unexpectedly')
   expect(third.outcome.error?.message).toBe('Connection terminated')
   expect(clock.timers.all).toBe(0)
@@ -205,7 +205,7 @@ test('a COMMIT that fails is told with its own error, and what is behind it goes
   await ready()
   expect(pipeline.isEndingTransaction).toBe(false)
   expect(committed).toEqual({ error })
-  expect(wasAnswered(error)).toBe(true)
+  expect(statementOutcomeOf(error)).toBe('failed')
   behind.tell(null, 'done')
   await ready()
   expect(behind.outcome).toEqual({ result: 'done' })

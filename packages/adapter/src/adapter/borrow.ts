@@ -3,7 +3,8 @@ import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { beginning } from '../pg/script.js'
 import { leavesNothing } from '../pg/session-state.js'
-import { wasAnswered, wasGivenUp, wasNeverProcessed } from '../pg/statement-errors.js'
+import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
+import type { Lease } from '../pool/lease.js'
 import type { AcquireOptions } from '../pool/types.js'
 import { openedByHand, outcomeUnknown } from './transaction-errors.js'
 
@@ -19,8 +20,8 @@ export function loanFor(lender: Lender, text: string): AcquireOptions {
 }
 
 /**
- * Runs one statement, or one script, on a connection of its own, or one that it shares. A connection that died while
- * it was idle may show it only now; where the statement certainly did not run, it runs on another and nobody notices.
+ * Runs one statement, or one script, on a connection of its own, or one that it shares. If the statement certainly did
+ * not start, it runs again on another connection. Otherwise a write without an answer has an unknown outcome.
  */
 export async function borrow<T>(
   lender: Lender,
@@ -30,24 +31,27 @@ export async function borrow<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const lease = await lender.acquire(loan)
+    let result: T
     try {
-      const result = await work(lease.connection)
-      if (lease.connection.isInTransaction) throw openedByHand()
-      return result
+      result = await work(lease.connection)
     } catch (error) {
-      const mayRunAgain = wasNeverProcessed(error)
-      const isUnanswered = !wasAnswered(error) && (lease.connection.isBroken || wasGivenUp(error))
-      if (!mayRunAgain && isUnanswered && !READS.test(text)) {
-        throw outcomeUnknown('the statement was carried out', error)
-      }
-      if (!mayRunAgain || attempt === MOST_ATTEMPTS) throw error
-    } finally {
-      // Whoever left a transaction open has just been told.
-      lease.connection.expectRollback()
-      // Not awaited: a clean connection is free by the time this returns, any other is the pool's to mend.
-      void lease.release()
+      end(lease)
+      if (didNotStart(error) && attempt < MOST_ATTEMPTS) continue
+      if (statementOutcomeOf(error) !== 'unknown' || READS.test(text)) throw error
+      throw outcomeUnknown('the statement was carried out', error)
     }
+    const isOpen = lease.connection.isInTransaction
+    end(lease)
+    if (isOpen) throw openedByHand()
+    return result
   }
+}
+
+/** Not awaited: a clean connection is free by the time this returns, the pool cleans any other. */
+function end(lease: Lease<PgConnection>): void {
+  // The caller of a statement that leaves a transaction open gets an error that says so.
+  lease.connection.expectRollback()
+  void lease.release()
 }
 
 /** What reads only, as far as one can tell: a function that it calls may write, and whoever calls that knows it. */

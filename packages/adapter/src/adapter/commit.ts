@@ -1,7 +1,7 @@
 /** COMMIT, and what its answer says: only that of the server tells whether anything was saved. */
 import { columnsOf } from '../convert/columns.js'
 import type { PgConnection } from '../pg/connection.js'
-import { isAnswer, wasAnswered, wasNeverProcessed } from '../pg/statement-errors.js'
+import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
 import { type Failure, lostBeforeCommit, nothingSaved, outcomeUnknown } from './transaction-errors.js'
 
 /**
@@ -27,10 +27,10 @@ export async function commit(
       tag = await answer
     }
   } catch (error) {
-    if (wasNeverProcessed(error)) throw lostBeforeCommit(error as Error, failure)
-    // An error that the server reports is an answer; anything else leaves open what became of the COMMIT.
-    const isAnswered = wasAnswered(error) || (isAnswer(error) && !connection.isBroken)
-    throw isAnswered ? error : outcomeUnknown('the transaction was committed', error)
+    if (didNotStart(error)) throw lostBeforeCommit(error as Error, failure)
+    // An error that PostgreSQL reports is an answer; anything else leaves open what became of the COMMIT.
+    if (statementOutcomeOf(error) === 'failed') throw error
+    throw outcomeUnknown('the transaction was committed', error)
   }
   if (tag !== 'COMMIT') throw nothingSaved(failure)
 }

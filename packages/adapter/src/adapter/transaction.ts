@@ -16,7 +16,7 @@ import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
 import { beginning } from '../pg/script.js'
-import { hasOverrun, wasBefore, wasNeverProcessed, wasStale } from '../pg/statement-errors.js'
+import { didNotStart, hasOverrun, wasBefore, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { publisherOfTransaction, type TransactionPublisher } from '../observe/transactions.js'
 import type { AdapterSettings } from '../resolved-options.js'
@@ -308,7 +308,7 @@ class RealPoolTransaction implements Transaction {
       if (isOver() || CHAINS.test(text)) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
-      if (connection.isBroken && !this.#hasRolledBack && COMMITS.test(text) && !wasNeverProcessed(error)) {
+      if (connection.isBroken && !this.#hasRolledBack && COMMITS.test(text) && !didNotStart(error)) {
         this.#endedBy = outcomeUnknown('the transaction was committed', error)
         throw this.#endedBy
       }

@@ -37,13 +37,15 @@ import {
 } from './statement.js'
 import {
   isFatal,
-  neverSent,
+  isOfPostgres,
+  lostBefore,
+  noteAnswered,
   noteBefore,
+  noteOutcome,
   noteRefused,
-  noteUnprocessed,
-  wasAnswered,
+  provesNotStarted,
+  statementOutcomeOf,
   wasHitByMistake,
-  wasNeverProcessed,
   wasStale,
 } from './statement-errors.js'
 import {
@@ -66,6 +68,12 @@ export interface StatementLimit {
   readonly cancel: (connection: PgConnection) => Promise<boolean>
 }
 
+/** What is known of the way to the server; the connections of one pool share it. */
+export interface Route {
+  /** Whether a pooler answers for the server: an option says so, or an error that PostgreSQL did not write. */
+  hasPooler: boolean
+}
+
 export class PgConnection {
   readonly client: Client
   readonly #clock: Clock
@@ -73,6 +81,7 @@ export class PgConnection {
   limit: StatementLimit | undefined
   /** Makes sockets to the server, where that is the user's affair. */
   stream: ClientConfig['stream']
+  route: Route = { hasPooler: false }
   /** What the session has prepared; none where it must not prepare anything. */
   statements: PreparedStatements | undefined
   /** Whether several borrowers have it at the same time, who send one statement each. */
@@ -108,6 +117,7 @@ export class PgConnection {
     // Also of a statement that a borrower sends by himself: he gives the connection back before its end arrives.
     onErrorReported(client, (error) => {
       this.lastStatement = textOf(client)
+      if (!isOfPostgres(error)) this.route.hasPooler = true
       if (isFatal(error)) this.#lose(error)
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
@@ -249,12 +259,14 @@ export class PgConnection {
     return sent.catch((error: unknown) => {
       this.#noteFailure(error, statement, prepared)
       // The server ended the session before it came to what was behind that in flight.
-      const isDone = wasAnswered(error) || wasNeverProcessed(error)
-      if (isPipelined && isFatal(this.#lost) && !this.#hasBegun && !isDone) throw neverSent(error as Error)
+      const isUnknown = statementOutcomeOf(error) === 'unknown'
+      if (isPipelined && isUnknown && this.#isProofNotStarted(this.#lost)) {
+        throw lostBefore('notStarted', error as Error)
+      }
       // It did not run, and where it stood by itself nothing else has failed with it.
       const isHit = wasHitByMistake(error)
       if (isAgain || (!wasStale(error) && !isHit)) throw error
-      if (this.isBroken && (this.#isShared || isHit)) throw neverSent(error as Error)
+      if (this.isBroken && (this.#isShared || isHit)) throw lostBefore('notStarted', error as Error)
       if (this.isBroken || this.isInTransaction) throw error
       return this.#run(config, before, true)
     })
@@ -266,17 +278,22 @@ export class PgConnection {
     prepared: Prepared | undefined,
   ): void {
     this.#hasBegun = statement?.hasBegun === true
-    if (isFatal(error) && !this.#hasBegun) noteUnprocessed(error)
+    if (this.#isProofNotStarted(error)) noteOutcome(error, 'notStarted')
     if (statement?.failedBefore === true) noteBefore(error)
     if (statement?.wasRefused === true) noteRefused(error)
     const unusable = wasStale(error) ? prepared : statement?.unparsed
     if (unusable !== undefined) this.statements?.forget(unusable)
   }
 
+  /** Whether the end of the session proves that the server did not begin with the statement that was sent last. */
+  #isProofNotStarted(lost: unknown): boolean {
+    return !this.#hasBegun && !this.route.hasPooler && provesNotStarted(lost)
+  }
+
   /** Of a connection that is lost. */
   #refuse(): Promise<never> {
     this.#hasBegun = false
-    return Promise.reject(neverSent(this.#lost ?? new Error('Connection terminated')))
+    return Promise.reject(lostBefore('notSent', this.#lost ?? new Error('Connection terminated')))
   }
 
   get #flights(): Pipeline {
@@ -304,7 +321,10 @@ export class PgConnection {
 
   /** Rejects with the error once the server is ready for the next statement, or never will be. */
   async #whenReady(error: unknown): Promise<never> {
-    if (!isFatal(error) && isBusy(this.client) && !(await this.becomesReady())) {
+    if (isFatal(error)) throw error
+    if (!isBusy(this.client) || (await this.becomesReady())) {
+      noteAnswered(error)
+    } else {
       // It was node-postgres that ended the wait (`query_timeout`), not the server.
       this.#isGivenUp = isUsable(this.client)
       this.#lose(error as Error)

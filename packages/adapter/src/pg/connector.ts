@@ -12,7 +12,7 @@ import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
 import { CredentialsError, explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig, SessionConfig } from './connection-config.js'
-import { PgConnection } from './connection.js'
+import { PgConnection, type Route } from './connection.js'
 import { credentialsFor } from './credentials.js'
 import { type Deadline, within } from './deadline.js'
 import { excerpt } from './excerpt.js'
@@ -42,6 +42,7 @@ export class PgConnector implements Connector<PgConnection> {
   readonly #options: ConnectorOptions
   readonly #clock: Clock
   readonly #names = new StatementNames()
+  readonly #route: Route
   #target: string
   #hasWarned = false
 
@@ -49,6 +50,7 @@ export class PgConnector implements Connector<PgConnection> {
     this.#config = config
     this.#target = config.target
     this.#options = options
+    this.#route = { hasPooler: options.sharesSessions }
     this.#clock = clock
   }
 
@@ -132,6 +134,7 @@ export class PgConnector implements Connector<PgConnection> {
   /** Gives a connection what its statements need. */
   protected equip(connection: PgConnection): void {
     const { queryTimeoutMs: ms, statementCacheSize } = this.#options
+    connection.route = this.#route
     connection.limit = ms === Infinity ? undefined : { ms, cancel: (late) => this.cancel(late) }
     connection.statements =
       statementCacheSize === 0

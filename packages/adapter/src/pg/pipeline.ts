@@ -177,7 +177,7 @@ export class Pipeline {
     silence?.cancel()
     const isLate = overrun?.cancelled !== undefined
     const told = isLate ? overrunError(overrun.ms, error) : error
-    if (isAnswered) noteAnswered(told)
+    if (isAnswered) noteAnswered(error)
     const isHit = mayBeHit && (wasCancelled(error) || wasInFailedTransaction(error))
     if (isAnswered && !isLate && isHit) noteHitByMistake(told)
     reject(told)

@@ -1,13 +1,20 @@
-/** Errors of statements: which of them end the session, and which mean that the statement did not run. */
+/** Errors of statements: what is known of the statement after each, and which of them end the session. */
 
-/** See `wasNeverProcessed`. */
-const unprocessed = new WeakSet<Error>()
+/**
+ * What is known of a statement after its error:
+ * - `completed`: the server carried it out; its answer could not be read.
+ * - `failed`: PostgreSQL answered with an error and went on, so that the statement changed nothing.
+ * - `notSent`: the connection was lost before the statement was sent.
+ * - `notStarted`: PostgreSQL ended the session before it began with the statement; see `provesNotStarted`.
+ * - `unknown`: everything else.
+ */
+export type StatementOutcome = 'completed' | 'failed' | 'notSent' | 'notStarted' | 'unknown'
+
+/** What was found out when the error came; `unknown` needs no entry. */
+const outcomes = new WeakMap<Error, StatementOutcome>()
 
 /** See `wasStale`. */
 const stale = new WeakSet<Error>()
-
-/** See `wasAnswered`. */
-const answered = new WeakSet<Error>()
 
 /** See `wasHitByMistake`. */
 const hitByMistake = new WeakSet<Error>()
@@ -36,30 +43,46 @@ export function noteRefused(error: unknown): void {
   if (error instanceof Error && typeof code === 'string' && REFUSES_PREPARED.test(code)) stale.add(error)
 }
 
+/** What is known of the statement that failed with the error. Of a wrapped error, its cause is asked. */
+export function statementOutcomeOf(error: unknown): StatementOutcome {
+  if (!(error instanceof Error)) return 'unknown'
+  const noted = outcomes.get(error)
+  if (noted !== undefined) return noted
+  if (isOfPostgres(error)) return severityOf(error) === 'ERROR' ? 'failed' : 'unknown'
+  return error.cause === undefined ? 'unknown' : statementOutcomeOf(error.cause)
+}
+
+export function noteOutcome(error: unknown, outcome: StatementOutcome): void {
+  if (error instanceof Error) outcomes.set(error, outcome)
+}
+
+/** For an error behind which the server was ready for the next statement. A pooler's own error proves nothing. */
+export function noteAnswered(error: unknown): void {
+  if (isOfPostgres(error)) noteOutcome(error, 'failed')
+}
+
+/** Whether the statement did not reach the server, or the server did not begin with it, so that it may run elsewhere. */
+export function didNotStart(error: unknown): boolean {
+  const outcome = statementOutcomeOf(error)
+  return outcome === 'notSent' || outcome === 'notStarted'
+}
+
 /**
- * Whether a statement certainly did not run: the server ended the session, and that was the first it said
- * after the statement was sent. A server that had begun with it would have said ParseComplete or BindComplete
- * before, since it answers in order (PostgreSQL manual 54.2.3).
+ * Whether PostgreSQL itself wrote the error: it always says where in its source (PostgreSQL manual 54.8: F, L and R).
+ * A pooler writes errors of its own, also for statements that the server has carried out.
  */
-export function wasNeverProcessed(error: unknown): boolean {
-  return error instanceof Error && unprocessed.has(error)
-}
-
-/** For the error that ended a session before the server had begun with the statement. */
-export function noteUnprocessed(error: Error): void {
-  unprocessed.add(error)
+export function isOfPostgres(error: unknown): boolean {
+  const { file, line, routine } = (error ?? {}) as { file?: unknown; line?: unknown; routine?: unknown }
+  return error instanceof Error && Boolean(file) && Boolean(line) && Boolean(routine)
 }
 
 /**
- * Whether the server has answered a statement with this error and gone on: whatever became of the connection after
- * that, the statement has failed.
+ * Whether an error, if it is the first message behind a statement, proves that the server did not begin with it: an
+ * administrator or a limit ended the session, and PostgreSQL answers in order (manual 54.2.3), so that ParseComplete
+ * or BindComplete would have come before. Behind a pooler it proves nothing, because a pooler may answer for itself.
  */
-export function wasAnswered(error: unknown): boolean {
-  return error instanceof Error && answered.has(error)
-}
-
-export function noteAnswered(error: Error): void {
-  answered.add(error)
+export function provesNotStarted(error: unknown): boolean {
+  return isFatal(error) && isOfPostgres(error) && ENDS_SESSION.test(String(codeOf(error)))
 }
 
 export function wasCancelled(error: unknown): boolean {
@@ -72,6 +95,10 @@ export function wasInFailedTransaction(error: unknown): boolean {
 
 function codeOf(error: unknown): unknown {
   return ((error ?? {}) as { code?: unknown }).code
+}
+
+function severityOf(error: unknown): unknown {
+  return ((error ?? {}) as { severity?: unknown }).severity
 }
 
 /**
@@ -124,23 +151,19 @@ export function overrunError(limitMs: number, cause: unknown): Error {
   return error
 }
 
-/** Whether the server has answered with the error, or with that behind it: then it is done with the statement. */
-export function isAnswer(error: unknown): boolean {
-  const { severity, cause } = (error ?? {}) as { severity?: unknown; cause?: unknown }
-  return typeof severity === 'string' || (cause !== undefined && isAnswer(cause))
-}
-
-/** For a statement on a connection that is lost: what had happened to it, and that the statement did not run. */
-export function neverSent(lost: Error): Error {
+/** For a statement that did not run because its connection is lost: says what ended the connection. */
+export function lostBefore(outcome: 'notSent' | 'notStarted', lost: Error): Error {
   const error = Object.assign(new Error(lost.message, { cause: lost }), lost)
-  unprocessed.add(error)
+  noteOutcome(error, outcome)
   return error
 }
 
-/** For what did not run, but where something before it did, which must not run twice. */
+/** For the later part of a script: it did not start, but parts before it ran, so that the script must not run again. */
 export function neverAgain(error: unknown): never {
-  if (!wasNeverProcessed(error)) throw error
-  throw Object.assign(new Error((error as Error).message, { cause: error }), error)
+  if (!didNotStart(error)) throw error
+  const copy = Object.assign(new Error((error as Error).message, { cause: error }), error)
+  noteOutcome(copy, 'unknown')
+  throw copy
 }
 
 /** These end a session whenever the server itself reports them: appendix A of the manual, 57P01 to 57P05, 25P03, 25P04. */

@@ -22,6 +22,7 @@
  */
 import { NO_VALUES, Packet, type WireValue } from './packet.js'
 import type { Prepared } from './prepared-statements.js'
+import { noteOutcome } from './statement-errors.js'
 import type { Texts } from './texts.js'
 
 /** What the server says of a column. */
@@ -106,8 +107,9 @@ abstract class Sent<R> {
   }
 
   handleReadyForQuery(): void {
-    if (this.readError !== undefined) this.callback(this.readError)
-    else this.callback(null, this.result())
+    if (this.readError === undefined) return this.callback(null, this.result())
+    noteOutcome(this.readError, 'completed')
+    this.callback(this.readError)
   }
 }
 

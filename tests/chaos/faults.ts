@@ -7,7 +7,8 @@ import { calm as calmNetwork, freeze, NETWORK_FAULTS, resizeForAWhile } from '..
 import type { Fault } from '../load/faults.js'
 import type { Choice, Random } from '../load/random.js'
 import { eventually } from '../support/eventually.js'
-import { NAME, type Round } from './round.js'
+import type { Pooler } from './poolers.js'
+import type { Round } from './round.js'
 
 const BACK_WITHIN_MS = 20_000
 /** How long to look out for a backend in the moment that is wanted. */
@@ -34,16 +35,16 @@ const DO_NOTHING = 'abs'
 
 /** Does something to one backend in that moment; resolves to its pid, or to `false` where there was none. */
 async function strike(
-  bank: Bank,
+  round: Round,
   moment: Moment,
   action: 'pg_terminate_backend' | 'pg_cancel_backend' | typeof DO_NOTHING,
 ): Promise<number | false> {
   const deadline = performance.now() + LOOK_MS
   do {
     const [row] = await ask(
-      bank,
+      round,
       `SELECT pid, ${action}(pid) FROM (SELECT pid FROM pg_stat_activity
-        WHERE application_name = '${NAME}' AND ${MOMENTS[moment]} ORDER BY random() LIMIT 1) AS victim`,
+        WHERE application_name = '${round.name}' AND ${MOMENTS[moment]} ORDER BY random() LIMIT 1) AS victim`,
     )
     if (row !== undefined) return row.pid
     await sleep(5)
@@ -52,12 +53,12 @@ async function strike(
 }
 
 /** The server takes the death of a backend for a corruption: it ends all others, and recovers. */
-async function murder(bank: Bank, moment: Moment): Promise<boolean> {
-  const pid = await strike(bank, moment, DO_NOTHING)
+async function murder(round: Round, moment: Moment): Promise<boolean> {
+  const pid = await strike(round, moment, DO_NOTHING)
   if (pid === false) return false
   process.kill(pid, 'SIGKILL')
   await sleep(100)
-  await ask(bank, 'SELECT 1 AS pid')
+  await ask(round, 'SELECT 1 AS pid')
   return true
 }
 
@@ -104,8 +105,54 @@ function freezeProcess(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
+/** A fault of the way between PgBouncer and the server, or of PgBouncer itself; nothing in rounds without it. */
+function behind(fault: (pooler: Pooler, random: Random) => unknown): Fault<Round> {
+  return ({ pooler }, random) => (pooler === undefined ? false : fault(pooler, random))
+}
+
+const POOLER_FAULTS: readonly Choice<Fault<Round>>[] = [
+  [8, 'cut behind PgBouncer', behind(({ far }) => far.cut())],
+  [
+    12,
+    'cut within a message behind PgBouncer',
+    behind(({ far }, random) =>
+      far.cutAfterBytes(random.between(1, 300), random.of('toServer', 'toClient', 'toClient')),
+    ),
+  ],
+  [
+    4,
+    'stall behind PgBouncer, then cut',
+    behind(async ({ far }, random) => {
+      far.stall()
+      await sleep(random.between(5, 300))
+      far.cut()
+      far.resume()
+    }),
+  ],
+  // Longer than its `query_timeout`.
+  [
+    1,
+    'stall behind PgBouncer',
+    behind(async ({ far }) => {
+      far.stall()
+      await sleep(1_500)
+      far.resume()
+    }),
+  ],
+  [
+    1,
+    'PgBouncer restarted',
+    behind(async ({ bouncer }, random) => {
+      await bouncer.stop()
+      await sleep(random.between(0, 300))
+      await bouncer.start()
+    }),
+  ],
+]
+
 export const FAULTS: readonly Choice<Fault<Round>>[] = [
   ...NETWORK_FAULTS,
+  ...POOLER_FAULTS,
   [
     6,
     'stall, then cut',
@@ -154,7 +201,7 @@ export const FAULTS: readonly Choice<Fault<Round>>[] = [
     (round) =>
       ask(
         round,
-        `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${NAME}'`,
+        `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${round.name}'`,
       ),
   ],
   [1, 'backend killed (SIGKILL), in a statement', (round) => murder(round, 'in a statement')],
@@ -189,7 +236,8 @@ export const FAULTS: readonly Choice<Fault<Round>>[] = [
 ]
 
 /** As it was before the faults. */
-export async function calm(bank: Bank): Promise<void> {
-  calmNetwork(bank)
-  await withStandby(bank)
+export async function calm(round: Round): Promise<void> {
+  calmNetwork(round)
+  if (round.pooler !== undefined) calmNetwork({ proxy: round.pooler.far })
+  await withStandby(round)
 }

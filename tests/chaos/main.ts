@@ -3,12 +3,13 @@
 import { parseArgs } from 'node:util'
 import { type Bank, openBank } from '../load/bank.js'
 import { judge, numberOf, seedOf } from '../load/program.js'
-import { type Backend, BACKENDS } from './round.js'
+import { canPool } from './poolers.js'
+import { type Backend, BACKENDS, modeOf } from './round.js'
 import { type Limits, Run } from './run.js'
 
 const DEFAULT_MS = 60_000
-/** In this order, and again: most of what can go wrong is in our own pool. */
-const ORDER: readonly Backend[] = ['native', 'pg-pool', 'native', 'none']
+/** In this order, and again: most of what can go wrong is in our own pool, or behind a pooler. */
+const ORDER: readonly Backend[] = ['native', 'pgbouncer', 'pg-pool', 'native', 'pgbouncer-session', 'none']
 
 function readArguments(): { limits: Limits; backends: readonly Backend[] } {
   const text = { type: 'string' } as const
@@ -31,7 +32,10 @@ function readArguments(): { limits: Limits; backends: readonly Backend[] } {
 }
 
 async function main(): Promise<void> {
-  const { limits, backends } = readArguments()
+  const { limits, backends: wanted } = readArguments()
+  const backends = wanted.filter((backend) => canPool || modeOf(backend) === undefined)
+  if (backends.length < wanted.length) console.log('PgBouncer is not installed: no round goes by way of it.')
+  if (backends.length === 0) throw new Error('PgBouncer is not installed.')
   const seed = seedOf('CHAOS_SEED')
   console.log(`Chaos with CHAOS_SEED=${seed} …`)
   await judge('CHAOS_SEED', seed, async (violations) => {

@@ -5,13 +5,21 @@ import { PrismaClient } from '../generated/prisma/client.js'
 import type { Bank } from '../load/bank.js'
 import type { Journal } from '../load/journal.js'
 import type { Random } from '../load/random.js'
+import type { Proxy } from '../support/proxy.js'
+import { openPooler, optionsFor, type Pooler, type PoolerMode } from './poolers.js'
 import type { Stories } from './stories.js'
 
-/** By which the server knows our sessions. */
-export const NAME = 'bank'
-
-export const BACKENDS = ['native', 'pg-pool', 'none'] as const
+export const BACKENDS = ['native', 'pg-pool', 'none', 'pgbouncer', 'pgbouncer-session'] as const
 export type Backend = (typeof BACKENDS)[number]
+
+const MODES: Partial<Record<Backend, PoolerMode>> = {
+  pgbouncer: 'transaction',
+  'pgbouncer-session': 'session',
+}
+
+export function modeOf(backend: Backend): PoolerMode | undefined {
+  return MODES[backend]
+}
 
 export interface Terms {
   readonly backend: Backend
@@ -22,14 +30,17 @@ export interface Terms {
 }
 
 export function drawTerms(backend: Backend, random: Random): Terms {
+  const mode = modeOf(backend)
   const size = backend === 'none' ? 10 : random.between(1, 6)
   // What ends the statements and sessions of those who take too long, where anything does.
-  const limits = {
+  const drawn = {
     ...(random.percent(30) && { lock_timeout: random.between(50, 500) }),
     ...(random.percent(30) && { statement_timeout: random.between(100, 500) }),
     ...(random.percent(30) && { idle_in_transaction_session_timeout: random.between(50, 300) }),
     ...(random.percent(20) && { query_timeout: random.between(50, 300) }),
   }
+  // PgBouncer has no place for settings that a session begins with.
+  const limits = mode === undefined ? drawn : {}
   return {
     backend,
     size,
@@ -37,6 +48,7 @@ export function drawTerms(backend: Backend, random: Random): Terms {
     clients: random.between(1, 3),
     options: {
       ...limits,
+      ...(mode !== undefined && optionsFor(mode)),
       ...(random.percent(50) && { queryTimeout: random.between(1_000, 1_500) }),
       ...(random.percent(20) && { queryTimeout: `${random.between(50, 300)}ms` }),
       transaction: {
@@ -72,6 +84,10 @@ function drawSharing({ query_timeout }: { query_timeout?: number }, random: Rand
 }
 
 export interface Round extends Bank {
+  /** By which the server knows the sessions of the round. */
+  readonly name: string
+  /** Where the round goes by way of PgBouncer. The bank's `proxy` and `url` are those before PgBouncer then. */
+  readonly pooler: Pooler | undefined
   readonly terms: Terms
   readonly journal: Journal
   readonly stories: Stories
@@ -85,7 +101,12 @@ export async function openRound(
   records: { journal: Journal; stories: Stories },
 ): Promise<Round> {
   const { options, backend, size } = terms
-  const connection = { connectionString: bank.url, application_name: NAME }
+  const mode = modeOf(backend)
+  const pooler = mode === undefined ? undefined : await openPooler(bank, mode)
+  const { url, proxy }: { url: string; proxy: Proxy } =
+    pooler === undefined ? bank : { url: pooler.url, proxy: pooler.near }
+  const name = mode === undefined ? 'bank' : `bank by ${backend}`
+  const connection = { connectionString: url, application_name: name }
   const pgPool = backend === 'pg-pool' ? makePgPool(connection, size, options) : undefined
   const adapter = new RealPoolAdapter(
     pgPool === undefined
@@ -100,12 +121,17 @@ export async function openRound(
   return {
     ...bank,
     ...records,
+    name,
+    url,
+    proxy,
+    pooler,
     terms,
     adapter,
     clients,
     async close() {
       await Promise.all(clients.map((client) => client.$disconnect()))
       await pgPool?.end()
+      await pooler?.close()
     },
   }
 }

@@ -10,7 +10,7 @@ import { count, Load } from '../load/load.js'
 import { Random } from '../load/random.js'
 import { list, section } from '../load/text.js'
 import { calm, FAULTS } from './faults.js'
-import { type Backend, drawTerms, NAME, openRound, type Round } from './round.js'
+import { type Backend, drawTerms, openRound, type Round } from './round.js'
 import { Stories } from './stories.js'
 import { isExpected, transferBy, WAYS } from './transfers.js'
 
@@ -105,7 +105,7 @@ export class Run {
     const problems = [
       ...load.violations,
       ...(await auditSessions(round)),
-      ...(await auditPool(round.database, NAME, round.adapter.pool)),
+      ...(await auditPool(round.pooler ? undefined : round.database, round.name, round.adapter.pool)),
     ]
     await round.close()
     problems.push(...(await untilNone(() => sessionsLeft(round))))
@@ -147,19 +147,19 @@ export class Run {
 }
 
 /** At rest no session of ours does anything, is in a transaction or holds a lock. */
-function auditSessions({ database }: Bank): Promise<string[]> {
+function auditSessions({ database, name }: Round): Promise<string[]> {
   return untilNone(async () => {
     const rows = await database.query<{ pid: number; state: string; query: string; locks: string }>(
       `SELECT pid, state, query, coalesce(string_agg(locktype || ' ' || mode, ', '), '') AS locks
          FROM pg_stat_activity LEFT JOIN pg_locks USING (pid)
-        WHERE application_name = '${NAME}' GROUP BY pid, state, query
+        WHERE application_name = '${name}' GROUP BY pid, state, query
        HAVING state <> 'idle' OR count(locktype) > 0`,
     )
     return rows.map(({ pid, state, query, locks }) => `session ${pid} at rest: ${state}, ${locks}, ${query}`)
   })
 }
 
-async function sessionsLeft({ database }: Bank): Promise<string[]> {
-  const left = await database.backends(NAME)
+async function sessionsLeft({ database, name }: Round): Promise<string[]> {
+  const left = await database.backends(name)
   return left.map(({ pid, state, query }) => `session ${pid} after the end: ${state ?? ''}, ${query}`)
 }

@@ -80,7 +80,7 @@ export async function resizeForAWhile(pool: RealPool, random: Random): Promise<v
 }
 
 /** What is left of faults that wait for their moment. */
-export function calm({ proxy }: Bank): void {
+export function calm({ proxy }: Pick<Bank, 'proxy'>): void {
   proxy.cutAfterBytes(Infinity, 'toServer')
   proxy.cutAfterBytes(Infinity, 'toClient')
 }

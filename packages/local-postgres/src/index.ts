@@ -4,3 +4,9 @@
 export { LocalPostgresError, type LocalPostgresErrorCode } from './errors.js'
 export { startLocalPostgres, type LocalPostgres } from './start.js'
 export type { LocalPostgresOptions, PostgresVersion, ShutdownMode } from './protocol.js'
+
+// For tests that run another program beside the server, as its account and with a folder and a port of its own.
+export { serverAccount } from './account.js'
+export { makeTemporaryFolder } from './folders.js'
+export { freePort } from './ports.js'
+export { exitsWithin, kill } from './processes.js'

@@ -84,6 +84,16 @@ export class Run {
   async #round(backend: Backend, roundMs: number): Promise<string[]> {
     const terms = drawTerms(backend, this.#random)
     const round = await openRound(this.#bank, terms, { journal: this.#journal, stories: this.#stories })
+    try {
+      return await this.#play(round, roundMs)
+    } catch (error) {
+      await round.close()
+      throw new Error(`round ${this.#rounds}: ${JSON.stringify(terms)}`, { cause: error })
+    }
+  }
+
+  async #play(round: Round, roundMs: number): Promise<string[]> {
+    const { terms } = round
     const load = new Load(round, {
       calls: WAYS.map(([weight, name, way]) => [weight, name, transferBy(name, way)] as const),
       isExpected,
@@ -115,7 +125,7 @@ export class Run {
       const stories = [...about, ...suspects].map((id) => this.#stories.tell(id, this.#faults.incidents))
       problems.push([text, ...stories].join('\n  '))
     }
-    return problems.map((problem) => `round ${this.#rounds} (${backend}): ${problem}`)
+    return problems.map((problem) => `round ${this.#rounds} (${terms.backend}): ${problem}`)
   }
 
   async report(): Promise<string> {

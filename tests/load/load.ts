@@ -101,5 +101,6 @@ export function describe(error: unknown): string {
   const ours = (error.stack ?? '')
     .split('\n')
     .filter((line) => /^\s+at /.test(line) && !line.includes('node_modules'))
-  return [codeOf(error), error.message.trim().split('\n').at(-1), ...ours.slice(0, 3)].join(' ')
+  const because = error.cause instanceof Error ? [`because: ${describe(error.cause)}`] : []
+  return [codeOf(error), error.message.trim().split('\n').at(-1), ...ours.slice(0, 3), ...because].join(' ')
 }

@@ -1,0 +1,275 @@
+/**
+ * What one text does, as far as its tokens tell: one pass, in linear time. Whatever is not known to be harmless counts
+ * as a write, never shares a connection, or changes the session: the safe side for each question.
+ *
+ * Out of sight are operators, casts, columns and views that call functions, functions of the user's own that have the
+ * name of one in `pg_catalog` and other arguments, and what a function does. `pool.sessionReset` is there for the session.
+ */
+import { controlOf, HEAD_LENGTH, type TransactionControl } from './control.js'
+import {
+  HARMLESS_VOLATILE_FUNCTIONS,
+  HARMLESS_WRITING_FUNCTIONS,
+  KEYWORDS,
+  SESSION_FUNCTIONS,
+  STABLE_FUNCTIONS,
+} from './functions.js'
+import { Kind, type Lexer } from './lexer.js'
+import { StatementReader } from './statements.js'
+
+/** What the examination of a text found. */
+export interface Findings {
+  /** How many statements there are, empty ones aside. */
+  readonly statements: number
+  readonly isRead: boolean
+  readonly mayShare: boolean
+  readonly changesSession: boolean
+  /** Of each statement that is transaction control, in order. */
+  readonly controls: readonly TransactionControl[]
+}
+
+const READS: ReadonlySet<string> = new Set(['select', 'values', 'table', 'show', 'explain', 'with'])
+const SHARING: ReadonlySet<string> = new Set(['select', 'insert', 'update', 'delete', 'with', 'values'])
+/** These change the session, or undo what `configure` has set. EXECUTE runs a statement whose text is not seen. */
+const CHANGING: ReadonlySet<string> = new Set([
+  ...['reset', 'discard', 'prepare', 'deallocate', 'execute', 'listen', 'unlisten', 'load'],
+])
+/** Words before `TEMP`, where it is the keyword: `CREATE TEMP`, `CREATE OR REPLACE TEMP`, `INTO LOCAL TEMP`. */
+const BEFORE_TEMP: ReadonlySet<string> = new Set(['create', 'replace', 'global', 'local', 'into'])
+/** `AS MATERIALIZED (` and names of tables, types and CTEs with a list behind them: `AS t (a)`, `::varchar(10)`. */
+const BEFORE_LISTS: ReadonlySet<string> = new Set(['as', 'into', 'with', 'recursive', '::'])
+/** Words that are keywords behind these words only: `ORDER BY (`, `ON CONFLICT (`, `character varying(10)`. */
+const KEYWORDS_BEHIND: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['by', new Set(['group', 'order', 'partition'])],
+  ['conflict', new Set(['on'])],
+  ['filter', new Set([')'])],
+  ['over', new Set([')'])],
+  ['sets', new Set(['grouping'])],
+  ['varying', new Set(['bit', 'char', 'character', 'nchar'])],
+])
+
+/** Names of functions and keywords are shorter. */
+const LONGEST_NAME = 64
+const NO_CONTROLS: readonly TransactionControl[] = []
+
+const DOUBLE_QUOTE = 0x22
+const COLON = 0x3a
+/** What stands for tokens that are no word and no mark, by their kind. */
+const SYMBOLS: readonly string[] = ['', '', '"', "'", '0', '$', '+', '']
+/** Marks by their character. */
+const MARKS: readonly (string | undefined)[] = Array.from({ length: 0x80 }, (_, code) => {
+  // `::` has two.
+  return code === COLON ? undefined : String.fromCharCode(code)
+})
+/** Before these a name begins an expression. */
+const BEFORE_EXPRESSIONS: ReadonlySet<string> = new Set(['', '(', ',', '+'])
+
+export function examine(text: string): Findings {
+  return new Examination(text).findings()
+}
+
+class Examination {
+  readonly #reader: StatementReader
+  readonly #lexer: Lexer
+  #statements = 0
+  #isRead = true
+  #mayShare = true
+  #changesSession = false
+  readonly #controls: TransactionControl[] = []
+
+  /** The first keyword of the statement, and of the one that it explains. */
+  #verb = ''
+  #explained = ''
+  readonly #words: string[] = []
+  readonly #names: (string | undefined)[] = []
+  /** The last two tokens: the folded word, the mark, or what stands for others. */
+  #last = ''
+  #lastButOne = ''
+  /** The name that the last tokens make, as far as they do: `schema.name`. */
+  #name: string | undefined
+  #isQuoted = false
+  #qualifier: string | undefined
+  /** The two tokens before that name. */
+  #before = ''
+  #beforeThat = ''
+  /** Calls of `set_config` that are open: how deep their arguments are, and how many commas were there. */
+  readonly #setConfigs: { readonly depth: number; commas: number }[] = []
+
+  constructor(text: string) {
+    this.#reader = new StatementReader(text)
+    this.#lexer = this.#reader.lexer
+  }
+
+  findings(): Findings {
+    while (this.#reader.nextStatement()) this.#statement()
+    const statements = this.#statements
+    return {
+      statements,
+      isRead: this.#isRead && statements > 0,
+      mayShare: this.#mayShare && statements === 1 && !this.#changesSession,
+      changesSession: this.#changesSession,
+      controls: this.#controls.length === 0 ? NO_CONTROLS : this.#controls,
+    }
+  }
+
+  #statement(): void {
+    this.#verb = this.#explained = this.#last = this.#lastButOne = this.#before = ''
+    this.#name = this.#qualifier = undefined
+    this.#words.length = this.#names.length = this.#setConfigs.length = 0
+    let tokens = 0
+    while (this.#reader.next() !== Kind.End) {
+      this.#token()
+      tokens++
+    }
+    if (tokens > 0) this.#finish()
+  }
+
+  #finish(): void {
+    this.#statements++
+    if (!READS.has(this.#verb)) this.#isRead = false
+    if (!SHARING.has(this.#verb)) this.#mayShare = false
+    const control = controlOf(this.#words, this.#names)
+    if (control !== undefined) this.#controls.push(control)
+    if (this.#isSessionCommand(control)) this.#changesSession = true
+  }
+
+  #isSessionCommand(control: TransactionControl | undefined): boolean {
+    if (this.#verb === 'set') return !this.#isSetForTransaction()
+    if (control !== undefined) return false
+    return CHANGING.has(this.#verb) || CHANGING.has(this.#explained)
+  }
+
+  /** `SET LOCAL …`, `SET TRANSACTION …`, `SET CONSTRAINTS …`; not `SET local.name = …`. */
+  #isSetForTransaction(): boolean {
+    const [, second, third] = this.#words
+    const isName = this.#names[2] !== undefined && third !== 'to'
+    return (second === 'local' || second === 'transaction' || second === 'constraints') && isName
+  }
+
+  #token(): void {
+    const { kind } = this.#lexer
+    let symbol = SYMBOLS[kind] ?? ''
+    if (kind === Kind.Word) {
+      symbol = this.#nameOfToken() ?? ''
+      this.#noteName(symbol, false)
+      this.#noteWord(symbol)
+    } else if (kind === Kind.QuotedName) this.#noteName(this.#nameOfToken(), true)
+    else if (kind === Kind.Mark) {
+      symbol = MARKS[this.#lexer.char] ?? this.#lexer.source
+      this.#noteMark(symbol)
+    } else this.#name = undefined
+    if (this.#words.length < HEAD_LENGTH) {
+      this.#words.push(symbol)
+      this.#names.push(this.#lexer.name)
+    }
+    this.#lastButOne = this.#last
+    this.#last = symbol
+  }
+
+  /** As `lexer.name`, which copies the text; not for names that are too long for anything here. */
+  #nameOfToken(): string | undefined {
+    const { kind, start, end, char } = this.#lexer
+    const isPlain = kind === Kind.Word || (kind === Kind.QuotedName && char === DOUBLE_QUOTE)
+    return isPlain && end - start > LONGEST_NAME ? '' : this.#lexer.name
+  }
+
+  #noteName(name: string | undefined, isQuoted: boolean): void {
+    // `U&"…"` may be any name.
+    if (name === undefined) this.#noteUnknown()
+    if (this.#last === '.' && this.#name !== undefined) {
+      this.#qualifier = this.#qualifier === undefined ? this.#name : '.'
+    } else {
+      this.#qualifier = undefined
+      this.#before = this.#last
+      this.#beforeThat = this.#lastButOne
+    }
+    this.#name = name ?? ''
+    this.#isQuoted = isQuoted
+    if (this.#name.startsWith('pg_temp') || this.#name === 'pg_toast_temp') this.#changesSession = true
+    // EXPLAIN takes its options in quotes, too.
+    if (this.#verb === 'explain' && (name === 'analyze' || name === 'analyse')) this.#isRead = false
+  }
+
+  #noteUnknown(): void {
+    this.#isRead = false
+    this.#mayShare = false
+    this.#changesSession = true
+  }
+
+  #noteWord(word: string): void {
+    if (this.#verb === '') this.#verb = word
+    else if (this.#verb === 'explain' && this.#explained === '' && this.#reader.depth === 0) {
+      if (word !== 'analyze' && word !== 'analyse' && word !== 'verbose') this.#explained = word
+    }
+    switch (word) {
+      case 'insert':
+      case 'delete':
+      case 'merge':
+      case 'into':
+        if (this.#last !== '.') this.#isRead = false
+        break
+      case 'update':
+        // `FOR UPDATE` and `FOR NO KEY UPDATE` lock, and save nothing.
+        if (this.#last !== '.' && this.#last !== 'for' && this.#last !== 'key') this.#isRead = false
+        break
+      case 'temp':
+      case 'temporary':
+        if (this.#isTemporary()) this.#changesSession = true
+        break
+      case 'hold':
+        if (this.#verb === 'declare' && this.#last === 'with') this.#changesSession = true
+        break
+      case 'execute':
+        // `CREATE TABLE … AS EXECUTE …`
+        if (this.#last === 'as') this.#changesSession = true
+    }
+  }
+
+  #isTemporary(): boolean {
+    if (!BEFORE_TEMP.has(this.#last)) return false
+    // A table may be called so: `INSERT INTO temp`.
+    return this.#last !== 'into' || (this.#lastButOne !== 'insert' && this.#lastButOne !== 'merge')
+  }
+
+  #noteMark(mark: string): void {
+    const open = this.#setConfigs.at(-1)
+    switch (mark) {
+      case '.':
+        return
+      case '(':
+        if (this.#name !== undefined && this.#last !== '.') this.#noteList(this.#name)
+        break
+      case ',':
+        if (open !== undefined && open.depth === this.#reader.depth) open.commas++
+        break
+      case ')':
+        if (open === undefined || open.depth <= this.#reader.depth) break
+        this.#setConfigs.pop()
+        // The third argument is plainly `true`: the setting ends with the transaction.
+        if (open.commas !== 2 || this.#last !== 'true' || this.#lastButOne !== ',')
+          this.#changesSession = true
+    }
+    this.#name = undefined
+  }
+
+  /** A name with a parenthesis behind it. */
+  #noteList(name: string): void {
+    if (!this.#isQuoted && this.#qualifier === undefined && this.#isKeyword(name)) return
+    if (BEFORE_LISTS.has(this.#before)) return
+    if (SESSION_FUNCTIONS.has(name)) this.#changesSession = true
+    if (name === 'set_config') this.#setConfigs.push({ depth: this.#reader.depth, commas: 0 })
+    const isBuiltIn = this.#qualifier === undefined || this.#qualifier === 'pg_catalog'
+    if (isBuiltIn && (STABLE_FUNCTIONS.has(name) || HARMLESS_VOLATILE_FUNCTIONS.has(name))) return
+    this.#isRead = false
+    const isHarmless = name === 'set_config' || HARMLESS_WRITING_FUNCTIONS.has(name)
+    if (!isBuiltIn || !isHarmless) this.#mayShare = false
+  }
+
+  #isKeyword(name: string): boolean {
+    if (KEYWORDS.has(name)) return true
+    if (name === 'explain') return this.#before === ''
+    // Not `SELECT join(1)`: before the keyword is a table, or the kind of the join.
+    if (name === 'join') return !BEFORE_EXPRESSIONS.has(this.#before) && !KEYWORDS.has(this.#before)
+    if (name === 'materialized') return this.#before === 'not' && this.#beforeThat === 'as'
+    return KEYWORDS_BEHIND.get(name)?.has(this.#before) === true
+  }
+}

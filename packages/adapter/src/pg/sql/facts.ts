@@ -1,0 +1,67 @@
+/**
+ * The facts of a text that the adapter decides by, found once for each text and kept: Prisma generates the same texts
+ * again and again.
+ */
+import { LRUCache } from 'lru-cache'
+import type { TransactionControl } from './control.js'
+import { examine } from './examine.js'
+
+export type { TransactionControl } from './control.js'
+
+export interface Facts {
+  /**
+   * Whether the text only reads, plainly: it saves nothing, whatever becomes of the connection. Locks of rows
+   * (`FOR UPDATE`) end with the connection. False where that is not certain.
+   */
+  readonly isRead: boolean
+  /** Whether it plainly is one statement that leaves nothing in the session, so that others in flight do not meet it. */
+  readonly mayShare: boolean
+  /**
+   * Whether it may leave something in the session, or undo what `configure` has set. What functions of the user's own,
+   * `DO` and `CALL` do is not seen.
+   */
+  readonly changesSession: boolean
+  /** The transaction control in the text, in order; empty for most texts. */
+  readonly controls: readonly TransactionControl[]
+  /** The transaction control that the text is, where it is one statement of that kind and nothing else. */
+  readonly control: TransactionControl | undefined
+  /** Whether a COMMIT is in the text, or a PREPARE TRANSACTION: without an answer nobody knows what was saved. */
+  readonly commits: boolean
+  /** Whether it ends a transaction and begins the next at once (`AND CHAIN`). */
+  readonly chains: boolean
+}
+
+/** Do not keep the facts of longer texts: they are mostly bulk INSERTs that come once. */
+const LONGEST_KEPT = 16_384
+const MOST_KEPT = 4_096
+/** Of all texts together, in characters. */
+const MOST_KEPT_TEXT = 8 * 1024 * 1024
+
+const kept = new LRUCache<string, Facts>({
+  max: MOST_KEPT,
+  maxSize: MOST_KEPT_TEXT,
+  sizeCalculation: (_, text) => text.length + 1,
+})
+
+export function factsOf(text: string): Facts {
+  if (text.length > LONGEST_KEPT) return find(text)
+  let facts = kept.get(text)
+  if (facts === undefined) {
+    facts = find(text)
+    kept.set(text, facts)
+  }
+  return facts
+}
+
+function find(text: string): Facts {
+  const { statements, controls, isRead, mayShare, changesSession } = examine(text)
+  return {
+    isRead,
+    mayShare,
+    changesSession,
+    controls,
+    control: statements === 1 ? controls[0] : undefined,
+    commits: controls.some(({ kind }) => kind === 'commit' || kind === 'prepare transaction'),
+    chains: controls.some((control) => 'chains' in control && control.chains),
+  }
+}

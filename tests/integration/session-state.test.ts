@@ -98,6 +98,103 @@ describe('the next borrower, on the same connection, meets nothing of', () => {
     expect(await pool.use(pidOf)).toBe(pid)
   })
 
+  test.each<[string, string]>([
+    ['CREATE TEMP TABLE … AS SELECT', 'CREATE TEMP TABLE mine AS SELECT 1 AS n'],
+    ['CREATE LOCAL TEMPORARY TABLE … AS VALUES', 'CREATE LOCAL TEMPORARY TABLE mine AS VALUES (1)'],
+    ['EXPLAIN ANALYZE CREATE TEMP TABLE', 'EXPLAIN ANALYZE CREATE TEMP TABLE mine AS SELECT 1 AS n'],
+    ['SELECT INTO LOCAL TEMP', 'SELECT 1 AS n INTO LOCAL TEMP mine'],
+    ['SELECT INTO pg_temp', 'SELECT 1 AS n INTO pg_temp.mine'],
+    ['SELECT INTO TEMP with comments between', 'SELECT 1 AS n INTO/**/TEMP--\nTABLE mine'],
+    ['CREATE TABLE pg_temp … AS SELECT', 'CREATE TABLE pg_temp.mine AS SELECT 1 AS n'],
+    ['CREATE TABLE "pg_temp"', 'CREATE TABLE "pg_temp" . mine (n int)'],
+    ['CREATE TABLE with an escaped schema', 'CREATE TABLE U&"pg\\005ftemp".mine (n int)'],
+    ['CREATE TABLE with comments between', 'CREATE/* a /* b */ */TEMP -- c\n TABLE mine (n int)'],
+  ])('a temporary table made by %s', async (_, left) => {
+    await pool.use((client) => client.query(left))
+    expect(await pool.use((client) => valueOf(client, `SELECT to_regclass('pg_temp.mine') IS NULL`))).toBe(
+      true,
+    )
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  const TENANT = `set_config('app.tenant', 'me', false)`
+
+  test.each<[string, string]>([
+    ['a comment for the space', `SET/**/app.tenant = 'me'`],
+    ['SET SESSION', `/* why */ SET SESSION app.tenant TO 'me'`],
+    ['set_config in INSERT', `INSERT INTO pg_description SELECT 0, 0, 0, ${TENANT} WHERE ${TENANT} = 'none'`],
+    ['set_config in UPDATE', `UPDATE pg_description SET objoid = 0 WHERE ${TENANT} = 'none' AND objoid = 0`],
+    ['set_config in DELETE', `DELETE FROM pg_description WHERE ${TENANT} = 'none'`],
+    ['set_config in WITH', `WITH a AS (SELECT ${TENANT} AS t) SELECT t FROM a`],
+    ['set_config in EXPLAIN ANALYZE', `EXPLAIN ANALYZE SELECT ${TENANT}`],
+    ['set_config in VALUES', `VALUES (${TENANT})`],
+    ['set_config in CREATE TABLE AS', `CREATE TABLE a AS SELECT ${TENANT}; DROP TABLE a`],
+    [
+      'set_config in CALL',
+      `CREATE PROCEDURE p(text) LANGUAGE sql AS ''; CALL p(${TENANT}); DROP PROCEDURE p`,
+    ],
+    ['quoted "set_config"', `SELECT "set_config"('app.tenant', 'me', false)`],
+    ['qualified set_config', `SELECT pg_catalog . set_config ('app.tenant', 'me', false)`],
+    ['escaped set_config', `SELECT U&"\\0073et_config"('app.tenant', 'me', false)`],
+    ['a value that looks like the third argument', `SELECT set_config('app.tenant', 'me, true)', false)`],
+    ['a value that is a call', `SELECT set_config('app.tenant', concat('me', true), false)`],
+    ['an argument', `DO $$ BEGIN END $$; SELECT set_config('app.tenant', 'me', now() < now())`],
+    ['RESET', 'RESET app.tenant'],
+    ['RESET ALL', 'RESET ALL'],
+    ['SET TO DEFAULT', 'SET app.tenant TO DEFAULT'],
+    ['DISCARD ALL', 'DISCARD ALL'],
+  ])('a tenant set, or set back, by %s', async (_, left) => {
+    await pool.use((client) => client.query(left))
+    expect(await pool.use((client) => valueOf(client, `SELECT current_setting('app.tenant')`))).toBe('nobody')
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test.each<[string, string]>([
+    ['INSERT', 'CREATE TABLE a (b bool); INSERT INTO a SELECT pg_try_advisory_lock(42); DROP TABLE a'],
+    ['UPDATE', 'UPDATE pg_description SET objoid = 0 WHERE NOT pg_try_advisory_lock(42)'],
+    ['DELETE', 'DELETE FROM pg_description WHERE NOT pg_try_advisory_lock_shared(42)'],
+    ['EXPLAIN ANALYZE', 'EXPLAIN ANALYZE SELECT "pg_advisory_lock"(42)'],
+    ['a comment', 'SELECT pg_advisory_lock/* */(42)'],
+  ])('a lock of the session taken in %s', async (_, left) => {
+    await pool.use((client) => client.query(left))
+    expect(await pool.use((client) => valueOf(client, COUNT_LOCKS))).toBe(0)
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test('a lock of the session taken by a statement that fails behind it', async () => {
+    await pool.use((client) =>
+      client.query('SELECT 1 / (count(*) - 1) FROM (SELECT pg_advisory_lock(42)) a').catch(() => {}),
+    )
+    expect(await pool.use((client) => valueOf(client, COUNT_LOCKS))).toBe(0)
+    expect(configured).toBe(1)
+  })
+
+  test.each<[string, string, string, unknown]>([
+    [
+      'SET SESSION CHARACTERISTICS',
+      'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+      'SHOW default_transaction_isolation',
+      'read committed',
+    ],
+    ['SET/**/ROLE', 'SET/**/ROLE pg_monitor', 'SELECT current_user = session_user', true],
+    ['LISTEN', '/* */ listen/**/"news"', 'SELECT count(*)::int FROM pg_listening_channels()', 0],
+    ['PREPARE', '--\nprepare mine/**/AS SELECT 1', 'SELECT count(*)::int FROM pg_prepared_statements', 0],
+    [
+      'a held cursor',
+      'BEGIN; DECLARE mine CURSOR WITH/**/HOLD FOR SELECT 1; COMMIT',
+      'SELECT count(*)::int FROM pg_cursors',
+      0,
+    ],
+  ])('%s, however it is spelled', async (_, left, question, answer) => {
+    await pool.use((client) => client.query(left))
+    expect(await pool.use((client) => valueOf(client, question))).toEqual(answer)
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
   test('a listener for notifications', async () => {
     const heard: unknown[] = []
     await pool.use(async (client) => {

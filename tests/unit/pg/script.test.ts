@@ -11,6 +11,9 @@ const ALONE = [
   'ALTER TABLE t DETACH PARTITION p CONCURRENTLY',
   'VACUUM (ANALYZE) t',
   'CLUSTER',
+  'cluster (verbose)',
+  'REINDEX (CONCURRENTLY) TABLE t',
+  'CREATE/* */INDEX -- why\n CONCURRENTLY ON t (a)',
   'CREATE DATABASE d',
   'DROP DATABASE IF EXISTS d',
   'ALTER DATABASE d SET TABLESPACE s',
@@ -30,6 +33,9 @@ const ORDINARY = [
   'CLUSTER t USING i',
   'CREATE INDEX i ON concurrently (system)',
   `COMMENT ON DATABASE d IS 'CREATE DATABASE'`,
+  'CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)',
+  'CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END',
+  'REINDEX TABLE "system"',
 ]
 
 const statement = (texts: readonly string[]) => fc.constantFrom(...texts)
@@ -87,4 +93,20 @@ describe('a script', () => {
       }),
     )
   })
+})
+
+// What these cost an engine of regular expressions grows with the square of their length, or ends in a RangeError.
+const MANY = 16 * 1024 * 1024
+test.each<[string, string, number]>([
+  ['statements that could stand alone', 'ALTER TABLE t DETACH PARTITION p;\n'.repeat(500_000), 1],
+  ['words that could stand alone', `ALTER TABLE t ${'DETACH PARTITION p '.repeat(800_000)}`, 1],
+  ['a literal', `VACUUM; SELECT '${'a'.repeat(MANY)}'`, 2],
+  ['a comment', `VACUUM; /*${'a'.repeat(MANY)}*/ SELECT 1`, 2],
+  ['comments', `VACUUM; ${'/**/'.repeat(MANY / 4)} SELECT 1`, 2],
+  ['a million statements', `${'SELECT 1;\n'.repeat(1_000_000)}VACUUM`, 2],
+  ['many parts', 'VACUUM;'.repeat(200_000), 200_000],
+])('a script of 10 MB and more has its parts: %s', (_, script, count) => {
+  const parts = partsOf(script)
+  expect(parts).toHaveLength(count)
+  expect(parts.join('') === script).toBe(true)
 })

@@ -88,7 +88,7 @@ export class RealPoolConnection implements SqlDriverAdapter {
   #run(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
     return asPrismaDoes(() => {
       const statement = statementOf(query, this.#settings.statementNameGenerator)
-      const loan = loanFor(this.#lender, query.sql)
+      const loan = loanFor(this.#lender, statement.facts)
       return borrow(this.#lender, query.sql, (connection) => connection.run(statement), loan)
     })
   }

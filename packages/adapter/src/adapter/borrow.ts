@@ -1,8 +1,7 @@
 /** Borrows a connection for as long as work runs on it; nothing that fails leaves a lease behind. */
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
-import { beginning } from '../pg/script.js'
-import { leavesNothing } from '../pg/session-state.js'
+import { type Facts, factsOf } from '../pg/sql/facts.js'
 import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
 import type { Lease } from '../pool/lease.js'
 import type { AcquireOptions } from '../pool/types.js'
@@ -14,9 +13,9 @@ export const MOST_ATTEMPTS = 3
 const ALONE: AcquireOptions = { follows: true }
 const SHARED: AcquireOptions = { follows: true, shared: true }
 
-/** How to borrow for one statement: where it leaves nothing, a connection that others use at the same time will do. */
-export function loanFor(lender: Lender, text: string): AcquireOptions {
-  return lender.pipelines && leavesNothing(text) ? SHARED : ALONE
+/** How to acquire a connection for one statement: if it leaves nothing in the session, it may share one. */
+export function loanFor(lender: Lender, facts: Facts): AcquireOptions {
+  return lender.pipelines && facts.mayShare ? SHARED : ALONE
 }
 
 /**
@@ -37,7 +36,7 @@ export async function borrow<T>(
     } catch (error) {
       end(lease)
       if (didNotStart(error) && attempt < MOST_ATTEMPTS) continue
-      if (statementOutcomeOf(error) !== 'unknown' || READS.test(text)) throw error
+      if (statementOutcomeOf(error) !== 'unknown' || factsOf(text).isRead) throw error
       throw outcomeUnknown('the statement was carried out', error)
     }
     const isOpen = lease.connection.isInTransaction
@@ -53,6 +52,3 @@ function end(lease: Lease<PgConnection>): void {
   lease.connection.expectRollback()
   void lease.release()
 }
-
-/** What reads only, as far as one can tell: a function that it calls may write, and whoever calls that knows it. */
-const READS = beginning(String.raw`(?:select|values|table|show|explain)\b`)

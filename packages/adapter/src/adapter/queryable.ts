@@ -6,6 +6,7 @@ import { toDriverAdapterError } from '../convert/errors.js'
 import { FIRST_USER_OID } from '../convert/oids.js'
 import { debug } from './debug.js'
 import type { UserDefinedTypeParser } from '../options.js'
+import { type Facts, factsOf } from '../pg/sql/facts.js'
 import type { StatementConfig, StatementResult } from '../pg/statement.js'
 
 export const ADAPTER_NAME = 'prisma-pg-real-pool'
@@ -19,10 +20,11 @@ export const ADAPTER_NAME = 'prisma-pg-real-pool'
 export function statementOf(
   query: SqlQuery,
   generateName: ((query: SqlQuery) => string) | undefined,
-): StatementConfig<ResultColumns> {
+): StatementConfig<ResultColumns> & { readonly facts: Facts } {
   const { sql, args, argTypes } = query
   refuseNul(sql)
-  return { text: sql, values: toPgValues(args, argTypes), columnsOf, name: generateName?.(query) }
+  const values = toPgValues(args, argTypes)
+  return { text: sql, facts: factsOf(sql), values, columnsOf, name: generateName?.(query) }
 }
 
 /** @param queryable - What the parser may ask for more: the transaction, or the adapter outside of one. */

@@ -15,7 +15,7 @@ import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
-import { beginning } from '../pg/script.js'
+import { factsOf } from '../pg/sql/facts.js'
 import { didNotStart, hasOverrun, wasBefore, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { publisherOfTransaction, type TransactionPublisher } from '../observe/transactions.js'
@@ -50,11 +50,6 @@ export async function startTransaction(
   const lease = acquire === 'start' ? await lender.acquire({ follows: true }) : undefined
   return new RealPoolTransaction(lender, settings, preamble, lease)
 }
-
-/** A COMMIT of the user's own. */
-const COMMITS = beginning(String.raw`(?:commit|end)\b`)
-/** Ends the transaction, although the session is in one again. */
-const CHAINS = beginning(String.raw`(?:commit|end|rollback|abort)\b.*\band\s+chain\b`)
 
 /** What goes over the wire for one call, behind the commands that go before it. */
 type Send<T> = (connection: PgConnection, before: readonly string[]) => Promise<T>
@@ -305,10 +300,10 @@ class RealPoolTransaction implements Transaction {
     const isOver = () => !this.#hasRolledBack && !connection.isBroken && !connection.isInTransaction
     try {
       const result = await send(connection, before)
-      if (isOver() || CHAINS.test(text)) this.#endedBy = endedByHand(text)
+      if (isOver() || factsOf(text).chains) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
-      if (connection.isBroken && !this.#hasRolledBack && COMMITS.test(text) && !didNotStart(error)) {
+      if (connection.isBroken && !this.#hasRolledBack && factsOf(text).commits && !didNotStart(error)) {
         this.#endedBy = outcomeUnknown('the transaction was committed', error)
         throw this.#endedBy
       }

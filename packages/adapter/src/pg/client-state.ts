@@ -112,7 +112,7 @@ export function relayMessages(
   }
 }
 
-export function activeQueryOf(client: Client): unknown {
+export function activeQueryOf(client: Client): ActiveQuery {
   return privateOf(client)._activeQuery
 }
 
@@ -147,7 +147,7 @@ export function textOf(client: Client): string | undefined {
 }
 
 /** What the client is running, whoever has made it. */
-type ActiveQuery = PrivateClient['_activeQuery']
+export type ActiveQuery = PrivateClient['_activeQuery']
 
 /**
  * Calls back for each statement that the server completes: its command tag, and what it was part of. Like the next two,

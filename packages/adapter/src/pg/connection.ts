@@ -7,6 +7,8 @@ import type { Clock } from '../pool/clock.js'
 import type { Condition } from '../pool/types.js'
 import { readAnswersOf } from './answer-reader.js'
 import {
+  type ActiveQuery,
+  activeQueryOf,
   backendKeyOf,
   forgetStatements,
   hasReadTimeout,
@@ -48,13 +50,8 @@ import {
   wasHitByMistake,
   wasStale,
 } from './statement-errors.js'
-import {
-  beginsTransaction,
-  changesSession,
-  forgetsStatements,
-  READ_SETTINGS,
-  ReportedSettings,
-} from './session-state.js'
+import { beginsTransaction, forgetsStatements, READ_SETTINGS, ReportedSettings } from './session-state.js'
+import { factsOf } from './sql/facts.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
 const SETTLE_MS = 1_000
@@ -98,6 +95,8 @@ export class PgConnection {
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
   #isChanged = false
+  /** The text that was examined last and changes nothing: a script completes many statements. */
+  #harmlessText: string | undefined
   readonly #settings = new ReportedSettings()
   #transactionText: string | undefined
   /** Whether the server has begun with the statement that was sent last. */
@@ -117,6 +116,7 @@ export class PgConnection {
     // Also of a statement that a borrower sends by himself: he gives the connection back before its end arrives.
     onErrorReported(client, (error) => {
       this.lastStatement = textOf(client)
+      this.#noteRun(activeQueryOf(client))
       if (!isOfPostgres(error)) this.route.hasPooler = true
       if (isFatal(error)) this.#lose(error)
     })
@@ -127,14 +127,27 @@ export class PgConnection {
     readAnswersOf(client, isStatement, (tag, statement) => this.#noteComplete(tag, statement))
   }
 
-  #noteComplete(tag: string, query: { readonly text?: string } | null | undefined): void {
+  #noteComplete(tag: string, query: ActiveQuery): void {
     const text = query?.text ?? ''
     this.lastStatement = text
     // A BEGIN that went before a statement is ended by whoever sent it.
     const isOurs = isStatement(query) && query.hasCommandsBefore
     if (beginsTransaction(tag)) this.#transactionText = isOurs ? undefined : text
-    if (!this.#isChanged && changesSession(tag, text)) this.#isChanged = true
+    this.#noteRun(query)
     if (forgetsStatements(tag)) this.statements?.clear()
+  }
+
+  /** Notes whether a statement that ran may have changed the session, whatever its tag says, also if it failed. */
+  #noteRun(query: ActiveQuery): void {
+    if (this.#isChanged || query === null || query === undefined) return
+    if (isStatement(query)) this.#isChanged = query.facts.changesSession
+    else if (query.text === undefined) {
+      // A statement that node-postgres prepared before: nobody knows here what it does.
+      this.#isChanged = true
+    } else if (query.text !== this.#harmlessText) {
+      this.#isChanged = factsOf(query.text).changesSession
+      this.#harmlessText = query.text
+    }
   }
 
   /** As it is now, the session is as it should be for a borrower. */

@@ -1,92 +1,84 @@
 /**
- * Scripts of SQL. The server finds their statements itself, but runs those of one message as one transaction
- * (manual 54.2.2.1); some commands it runs in none. Only for their sake is a script taken apart here.
+ * Scripts of SQL. The server finds their statements itself, but runs those of one message as one transaction (manual
+ * 54.2.2.1), and refuses some commands in a transaction. Only because of these is a script taken apart here.
  */
-
-/** Worth a closer look. */
-const SUSPECT = /\b(?:CONCURRENTLY|VACUUM|DATABASE|TABLESPACE|SYSTEM|REINDEX|CLUSTER|SUBSCRIPTION|DISCARD)\b/i
-
-/** Commands that PostgreSQL refuses in a transaction, however it began. */
-const ALONE = [
-  /^(?:CREATE(?: UNIQUE)?|DROP) INDEX CONCURRENTLY\b/i,
-  /^REINDEX\b.*\b(?:CONCURRENTLY|DATABASE|SCHEMA|SYSTEM)\b/i,
-  /^ALTER TABLE\b.*\bDETACH PARTITION\b.*\bCONCURRENTLY\b/i,
-  /^VACUUM\b/i,
-  /^CLUSTER(?: VERBOSE)?$/i,
-  /^(?:CREATE|DROP) (?:DATABASE|TABLESPACE|SUBSCRIPTION)\b/i,
-  /^ALTER DATABASE\b.* SET TABLESPACE\b/i,
-  /^ALTER SYSTEM\b/i,
-  /^DISCARD ALL$/i,
-]
+import { Kind } from './sql/lexer.js'
+import { StatementReader } from './sql/statements.js'
 
 /**
- * The script in as few parts as can be, each to be sent by itself: commands that stand alone, and whatever stands
- * between them. Their texts in turn are the script.
+ * The script in as few parts as possible, each of which is sent by itself: commands that stand alone, and the text
+ * between them. The parts in order are the whole script.
  */
 export function partsOf(script: string): string[] {
-  if (!SUSPECT.test(script)) return [script]
-  const parts: { text: string; isAlone: boolean }[] = []
-  for (const { text, words } of statementsOf(script)) {
-    const last = parts.at(-1)
-    const isAlone = ALONE.some((command) => command.test(words))
-    // What says nothing, such as a comment at the end, goes with what is before it.
-    if (last !== undefined && (words === '' || (!isAlone && !last.isAlone))) last.text += text
-    else parts.push({ text, isAlone })
-  }
-  return parts.map(({ text }) => text)
-}
-
-interface Statement {
-  /** With the semicolon behind it, and the comments before it. */
-  readonly text: string
-  /** Without comments and literals, a space between words. */
-  readonly words: string
-}
-
-/** Tokens in which a semicolon means nothing (manual 4.1), and the beginnings of those that a pattern cannot end. */
-const TOKEN =
-  /--[^\n]*|\/\*|[eE]'(?:[^'\\]|''|\\.)*'?|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\s+|./gsy
-
-function statementsOf(script: string): Statement[] {
-  const statements: Statement[] = []
-  const tokens = new RegExp(TOKEN)
+  const statements = new StatementReader(script)
+  const parts: string[] = []
+  /** Where the part that is not finished begins, and what is in it so far. */
   let begin = 0
-  let words = ''
-  const end = (at: number): void => {
-    statements.push({ text: script.slice(begin, at), words: words.replace(/\s+/g, ' ').trim() })
-    begin = at
-    words = ''
+  let content: 'nothing' | 'ordinary' | 'alone' = 'nothing'
+  while (statements.nextStatement()) {
+    const kind = kindOf(statements)
+    // An empty statement, such as a comment at the end, belongs to the part before it.
+    if (kind === 'nothing') continue
+    if (content === 'alone' || (content === 'ordinary' && kind === 'alone')) {
+      parts.push(script.slice(begin, statements.begin))
+      begin = statements.begin
+    }
+    content = kind
   }
-  for (let match = tokens.exec(script); match !== null; match = tokens.exec(script)) {
-    const [token] = match
-    if (token === '/*') tokens.lastIndex = endOfComment(script, tokens.lastIndex)
-    else if (/^\$.*\$$/s.test(token)) tokens.lastIndex = endOfBody(script, token, tokens.lastIndex)
-    if (token === ';') end(tokens.lastIndex)
-    else words += /^(?:--|\/\*|[eE]?'|\$)/.test(token) ? ' ' : token
-  }
-  if (begin < script.length) end(script.length)
-  return statements
+  parts.push(script.slice(begin))
+  return parts
 }
 
-/** Comments nest. */
-function endOfComment(script: string, from: number): number {
-  const edges = /\/\*|\*\//g
-  edges.lastIndex = from
-  let depth = 1
-  while (depth > 0) {
-    const edge = edges.exec(script)
-    if (edge === null) return script.length
-    depth += edge[0] === '/*' ? 1 : -1
+/** How many words of a statement `standsAlone` looks at. */
+const HEAD_LENGTH = 4
+const REINDEXED: ReadonlySet<string> = new Set(['concurrently', 'database', 'schema', 'system'])
+const CLOSE = 0x29
+
+/** Reads a statement to its end. */
+function kindOf(statements: StatementReader): 'nothing' | 'ordinary' | 'alone' {
+  const { lexer } = statements
+  /** The first tokens that are not in parentheses: words, or nothing. */
+  const head: string[] = []
+  let last = ''
+  let detaches = false
+  let isAlone = false
+  let isEmpty = true
+  for (let kind = statements.next(); kind !== Kind.End; kind = statements.next()) {
+    isEmpty = false
+    const isOption = statements.depth > 0 || lexer.char === CLOSE
+    if (kind !== Kind.Word && (isOption || head.length === HEAD_LENGTH)) continue
+    const word = lexer.word ?? ''
+    if (!isOption && head.length < HEAD_LENGTH) head.push(word)
+    const [verb, object] = head
+    if (verb === 'reindex') isAlone ||= REINDEXED.has(word)
+    else if (verb === 'alter' && object === 'table') {
+      // ALTER TABLE … DETACH PARTITION … CONCURRENTLY
+      detaches ||= last === 'detach' && word === 'partition'
+      isAlone ||= detaches && word === 'concurrently'
+    } else if (verb === 'alter' && object === 'database') isAlone ||= last === 'set' && word === 'tablespace'
+    last = word
   }
-  return edges.lastIndex
+  if (isEmpty) return 'nothing'
+  return isAlone || standsAlone(head) ? 'alone' : 'ordinary'
 }
 
-function endOfBody(script: string, quote: string, from: number): number {
-  const at = script.indexOf(quote, from)
-  return at < 0 ? script.length : at + quote.length
-}
-
-/** A pattern of statements that begin so, behind spaces and comments. */
-export function beginning(pattern: string): RegExp {
-  return new RegExp(String.raw`^(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*` + pattern, 'is')
+/** Whether PostgreSQL refuses the command in a transaction, as far as its first words say so. */
+function standsAlone([verb, second, third, fourth]: readonly string[]): boolean {
+  switch (verb) {
+    case 'create':
+    case 'drop':
+      if (second === 'database' || second === 'tablespace' || second === 'subscription') return true
+      if (second === 'unique') return third === 'index' && fourth === 'concurrently'
+      return second === 'index' && third === 'concurrently'
+    case 'vacuum':
+      return true
+    case 'cluster':
+      return second === undefined || (second === 'verbose' && third === undefined)
+    case 'alter':
+      return second === 'system'
+    case 'discard':
+      return second === 'all'
+    default:
+      return false
+  }
 }

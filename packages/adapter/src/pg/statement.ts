@@ -23,6 +23,7 @@
 import { NO_VALUES, Packet, type WireValue } from './packet.js'
 import type { Prepared } from './prepared-statements.js'
 import { noteOutcome } from './statement-errors.js'
+import { type Facts, factsOf } from './sql/facts.js'
 import type { Texts } from './texts.js'
 
 /** What the server says of a column. */
@@ -44,6 +45,8 @@ export interface StatementConfig<C extends Columns> {
   readonly values: readonly WireValue[]
   /** Called once for each description that the server sends, not for each run. */
   readonly columnsOf: (fields: readonly Field[]) => C
+  /** The facts of the text, where the caller has found them already. */
+  readonly facts?: Facts
   /** A name of the caller's own to prepare it by. */
   readonly name?: string | undefined
 }
@@ -165,6 +168,10 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     // One text has one way to be described.
     this.#columns = prepared?.columns as C | undefined
     if (prepared !== undefined) prepared.isSent = true
+  }
+
+  get facts(): Facts {
+    return this.#config.facts ?? factsOf(this.text)
   }
 
   /** Whether the server has begun with any of it, so that it may have done it. */

@@ -60,8 +60,10 @@ const MARKS: readonly (string | undefined)[] = Array.from({ length: 0x80 }, (_, 
   // `::` has two.
   return code === COLON ? undefined : String.fromCharCode(code)
 })
-/** Before these a name begins an expression. */
+/** Before these an expression begins, as it does behind most keywords. */
 const BEFORE_EXPRESSIONS: ReadonlySet<string> = new Set(['', '(', ',', '+'])
+/** Keywords between two operands, but names of functions where an expression begins: not `SELECT join(1)`. */
+const INFIX: ReadonlySet<string> = new Set(['ilike', 'join', 'like'])
 
 export function examine(text: string): Findings {
   return new Examination(text).findings()
@@ -267,9 +269,12 @@ class Examination {
   #isKeyword(name: string): boolean {
     if (KEYWORDS.has(name)) return true
     if (name === 'explain') return this.#before === ''
-    // Not `SELECT join(1)`: before the keyword is a table, or the kind of the join.
-    if (name === 'join') return !BEFORE_EXPRESSIONS.has(this.#before) && !KEYWORDS.has(this.#before)
+    if (INFIX.has(name)) return endsOperand(this.#before === 'not' ? this.#beforeThat : this.#before)
     if (name === 'materialized') return this.#before === 'not' && this.#beforeThat === 'as'
     return KEYWORDS_BEHIND.get(name)?.has(this.#before) === true
   }
+}
+
+function endsOperand(token: string): boolean {
+  return !BEFORE_EXPRESSIONS.has(token) && !KEYWORDS.has(token)
 }

@@ -32,7 +32,7 @@ export const STABLE_FUNCTIONS = namesOf(`
   width_bucket
 
   ascii bit_length btrim char_length character_length chr concat concat_ws convert convert_from convert_to decode encode
-  format get_bit get_byte initcap left length like lower lpad ltrim md5 notlike octet_length parse_ident quote_ident
+  format get_bit get_byte initcap left length lower lpad ltrim md5 notlike octet_length parse_ident quote_ident
   quote_literal quote_nullable regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
   regexp_split_to_array regexp_split_to_table regexp_substr repeat replace reverse right rpad rtrim set_bit set_byte
   sha224 sha256 sha384 sha512 split_part starts_with string_to_array string_to_table strpos substr text to_ascii to_hex

@@ -20,6 +20,12 @@ test.each([
   ['SELECT 1_000_000, 1e5, 0xDEADBEEF, .5 FROM t', 'SELECT ?, ?, ?, ? FROM t'],
   ['UPDATE "User" SET "name" = $1 WHERE "id" = $2', 'UPDATE "User" SET "name" = $1 WHERE "id" = $2'],
   ['  SELECT\n\t1 +\n  x  ', 'SELECT ? + x'],
+  // A literal goes on behind a line end, by the same rules (manual 4.1.2.1).
+  [`SELECT E'a'\n'\\'secret', b`, 'SELECT ?, b'],
+  [`SELECT U&'secret', N'secret', b'1', x'FF'`, 'SELECT ?, ?, ?, ?'],
+  ['SELECT $Ünï$secret$Ünï$, a$b$ FROM t', 'SELECT ?, a$b$ FROM t'],
+  ['SELECT 1.5e+10, -4111x FROM t', 'SELECT ?, -? FROM t'],
+  ['SELECT a-- secret\rFROM "two\n\tlines"', 'SELECT a FROM "two lines"'],
   ['', ''],
 ])('%j reads %j', (text, expected) => {
   expect(excerpt(text)).toBe(expected)
@@ -33,4 +39,8 @@ test('a long one is cut, however much of it there is', () => {
 
 test('a value that is cut off at the end of what is looked at does not show', () => {
   expect(excerpt(`SELECT '${'secret'.repeat(1_000)}'`)).toBe('SELECT ?')
+})
+
+test.each(["'", "E'\\", '"', '$$', '/*', '--', '/*/*'])('16 MB of %s take no longer', (part) => {
+  expect(excerpt(`SELECT ${part.repeat(16_000_000 / part.length)}`).length).toBeLessThan(210)
 })

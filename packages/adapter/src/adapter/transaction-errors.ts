@@ -3,6 +3,7 @@ import { DriverAdapterError } from '@prisma/driver-adapter-utils'
 import { withOriginal } from '../convert/errors.js'
 import { TransactionClosedError } from '../convert/prisma-codes.js'
 import { unmapped } from '../convert/sqlstates.js'
+import { excerpt } from '../pg/excerpt.js'
 import { redact } from '../redact.js'
 import { withOutcome } from './outcome.js'
 
@@ -14,15 +15,16 @@ export interface Failure {
 /** What the server says of a statement in a failed transaction names nothing but that it has failed. */
 export function withReason(error: Error, failure: Failure): Error {
   if ((error as { code?: unknown }).code !== '25P02') return error
-  error.message += `: this statement had failed: ${failure.text} (${failure.error.message})`
+  error.message += `: ${reasonOf(failure)}`
   return error
 }
 
+function reasonOf({ text, error }: Failure): string {
+  return `this statement had failed: ${excerpt(text)} (${error.message})`
+}
+
 export function nothingSaved(failure: Failure | undefined): DriverAdapterError {
-  const cause =
-    failure === undefined
-      ? 'a statement in it had failed'
-      : `this statement had failed: ${failure.text} (${failure.error.message})`
+  const cause = failure === undefined ? 'a statement in it had failed' : reasonOf(failure)
   const error = refused(
     '25P02',
     `the transaction was rolled back, not committed, and nothing of it was saved: ${cause}`,
@@ -76,7 +78,7 @@ export function didNotBegin(error: Error): DriverAdapterError {
 /** A transaction that a statement of the user's has ended; what became of it is what that statement said. */
 export function endedByHand(text: string): DriverAdapterError {
   return new TransactionClosedError(
-    `Transaction already closed: it was ended by hand, by the statement ${text.trim()}. ` +
+    `Transaction already closed: it was ended by hand, by the statement ${excerpt(text)}. ` +
       'Leave COMMIT and ROLLBACK to $transaction.',
   )
 }

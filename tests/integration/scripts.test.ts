@@ -164,3 +164,31 @@ test('psql itself is not here: its commands, variables and COPY data are refused
   expect((await errorOf(adapter.executeScript('COPY t (text) FROM STDIN;\na\n\\.\n'))).message).not.toBe('')
   expect(await database.query('SELECT * FROM t')).toEqual([])
 })
+
+describe('a script of 16 MB runs to its end:', () => {
+  const MANY = 16 * 1024 * 1024
+
+  test.each<[string, string, () => string]>([
+    ['of one literal', 'a'.repeat(10), () => `INSERT INTO t (text) VALUES (left('${'a'.repeat(MANY)}', 10))`],
+    ['of one comment', 'b', () => `/* ${'/* x */ '.repeat(MANY / 8)} */ INSERT INTO t (text) VALUES ('b')`],
+    [
+      'of one body',
+      'c',
+      () => `DO $a$ /* ${'x'.repeat(MANY)} */ BEGIN INSERT INTO t (text) VALUES ('c'); END $a$`,
+    ],
+    [
+      'with a command that stands alone behind it',
+      'd',
+      () => `INSERT INTO t (text) VALUES ('d'); --${'-'.repeat(MANY)}\nVACUUM t`,
+    ],
+  ])('%s', async (_, expected, script) => {
+    await adapter.executeScript(script())
+    expect(await database.query('SELECT text FROM t')).toEqual([{ text: expected }])
+  })
+
+  test('of many statements, each of which is answered', async () => {
+    await adapter.executeScript(`${'SELECT 1 /* a comment that fills the text a little */;\n'.repeat(300_000)}
+      INSERT INTO t (text) VALUES ('e')`)
+    expect(await database.query('SELECT text FROM t')).toEqual([{ text: 'e' }])
+  }, 120_000)
+})

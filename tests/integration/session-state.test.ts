@@ -195,6 +195,22 @@ describe('the next borrower, on the same connection, meets nothing of', () => {
     expect(await pool.use(pidOf)).toBe(pid)
   })
 
+  test.each<[string, string, string, unknown]>([
+    ['the seed of random numbers', 'SELECT setseed(0.5)', 'SELECT random() = 0.9851677175347999', false],
+    [
+      'a seed in a transaction',
+      'BEGIN; SELECT setseed(0.5); COMMIT; SET work_mem = 4096',
+      'SELECT random() = 0.9851677175347999',
+      false,
+    ],
+    ['a library', `LOAD 'auto_explain'`, `SELECT current_setting('auto_explain.log_timing', true)`, null],
+  ])('%s, which only the end of the session undoes', async (_, left, question, answer) => {
+    await pool.use((client) => client.query(left))
+    expect(await pool.use((client) => valueOf(client, question))).toEqual(answer)
+    expect(await pool.use(pidOf)).not.toBe(pid)
+    pid = await pool.use(pidOf)
+  })
+
   test('a listener for notifications', async () => {
     const heard: unknown[] = []
     await pool.use(async (client) => {

@@ -51,7 +51,7 @@ import {
   wasStale,
 } from './statement-errors.js'
 import { beginsTransaction, forgetsStatements, READ_SETTINGS, ReportedSettings } from './session-state.js'
-import { factsOf } from './sql/facts.js'
+import { type Facts, factsOf } from './sql/facts.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
 const SETTLE_MS = 1_000
@@ -95,8 +95,10 @@ export class PgConnection {
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
   #isChanged = false
-  /** The text that was examined last and changes nothing: a script completes many statements. */
-  #harmlessText: string | undefined
+  /** Whether it may have changed it in a way that DISCARD ALL does not undo. */
+  #needsNewSession = false
+  /** The text that was examined last: a script completes many statements. */
+  #examinedText: string | undefined
   readonly #settings = new ReportedSettings()
   #transactionText: string | undefined
   /** Whether the server has begun with the statement that was sent last. */
@@ -139,20 +141,31 @@ export class PgConnection {
 
   /** Notes whether a statement that ran may have changed the session, whatever its tag says, also if it failed. */
   #noteRun(query: ActiveQuery): void {
-    if (this.#isChanged || query === null || query === undefined) return
-    if (isStatement(query)) this.#isChanged = query.facts.changesSession
-    else if (query.text === undefined) {
-      // A statement that node-postgres prepared before: nobody knows here what it does.
-      this.#isChanged = true
-    } else if (query.text !== this.#harmlessText) {
-      this.#isChanged = factsOf(query.text).changesSession
-      this.#harmlessText = query.text
+    if (query === null || query === undefined) return
+    if (isStatement(query)) this.#noteFacts(query.facts)
+    // A statement that node-postgres prepared before: nobody knows here what it does.
+    else if (query.text === undefined) this.#isChanged = true
+    else if (query.text !== this.#examinedText) {
+      this.#noteFacts(factsOf(query.text))
+      this.#examinedText = query.text
     }
+  }
+
+  #noteFacts({ changesSession, outlastsDiscard }: Facts): void {
+    if (!changesSession) return
+    this.#isChanged = true
+    this.#needsNewSession ||= outlastsDiscard
+  }
+
+  #forgetChange(): void {
+    this.#isChanged = false
+    this.#needsNewSession = false
+    this.#examinedText = undefined
   }
 
   /** As it is now, the session is as it should be for a borrower. */
   markClean(): void {
-    this.#isChanged = false
+    this.#forgetChange()
     this.#settings.seal()
   }
 
@@ -407,18 +420,20 @@ export class PgConnection {
     const style = this.#settings.valueOf('DateStyle')
     if (style === undefined || style.startsWith('ISO')) return
     await this.script('SET DateStyle TO ISO')
-    this.#isChanged = false
+    this.#forgetChange()
   }
 
   /** Makes the session as it was when it began (PostgreSQL manual, DISCARD ALL). */
   async discardSession(): Promise<void> {
+    if (this.#needsNewSession)
+      throw new Error('a statement changed the session in a way that only its end undoes')
     this.client.removeAllListeners('notification')
     this.client.removeAllListeners('notice')
     if (!(await isDoneWithin(SETTLE_MS, this.script('DISCARD ALL'), this.#clock))) {
       throw new Error('what was left in the session could not be discarded')
     }
     forgetStatements(this.client)
-    this.#isChanged = false
+    this.#forgetChange()
   }
 
   /** Asks the server for nothing, to hear whether it is there; rejects when it is not, in time. */
@@ -438,7 +453,7 @@ export class PgConnection {
   beHeld(isShared: boolean): void {
     this.#isShared = isShared
     this.#toSend = isShared ? this.#toSend + 1 : 0
-    if (!isShared) this.lastStatement = undefined
+    if (!isShared) this.lastStatement = this.#examinedText = undefined
     this.keepProcessAlive(true)
   }
 

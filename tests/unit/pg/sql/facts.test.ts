@@ -197,6 +197,16 @@ describe('may change the session:', () => {
   })
 })
 
+test.each([
+  [`LOAD 'a'`, true],
+  ['SELECT setseed(0.5)', true],
+  [`SELECT 1; SELECT public."dblink_connect"('a', 'b')`, true],
+  ['SELECT pg_advisory_lock(1)', false],
+  ['SET ROLE a', false],
+])('%s: %s that it outlasts DISCARD ALL', (text, outlastsDiscard) => {
+  expect(factsOf(text)).toMatchObject({ changesSession: true, outlastsDiscard })
+})
+
 describe('leaves the session as it is:', () => {
   test.each([
     'SELECT 1',

@@ -10,6 +10,7 @@ import {
   HARMLESS_VOLATILE_FUNCTIONS,
   HARMLESS_WRITING_FUNCTIONS,
   KEYWORDS,
+  LASTING_FUNCTIONS,
   SESSION_FUNCTIONS,
   STABLE_FUNCTIONS,
 } from './functions.js'
@@ -23,6 +24,7 @@ export interface Findings {
   readonly isRead: boolean
   readonly mayShare: boolean
   readonly changesSession: boolean
+  readonly outlastsDiscard: boolean
   /** Of each statement that is transaction control, in order. */
   readonly controls: readonly TransactionControl[]
 }
@@ -76,6 +78,7 @@ class Examination {
   #isRead = true
   #mayShare = true
   #changesSession = false
+  #outlastsDiscard = false
   readonly #controls: TransactionControl[] = []
 
   /** The first keyword of the statement, and of the one that it explains. */
@@ -109,6 +112,7 @@ class Examination {
       isRead: this.#isRead && statements > 0,
       mayShare: this.#mayShare && statements === 1 && !this.#changesSession,
       changesSession: this.#changesSession,
+      outlastsDiscard: this.#outlastsDiscard,
       controls: this.#controls.length === 0 ? NO_CONTROLS : this.#controls,
     }
   }
@@ -132,6 +136,7 @@ class Examination {
     const control = controlOf(this.#words, this.#names)
     if (control !== undefined) this.#controls.push(control)
     if (this.#isSessionCommand(control)) this.#changesSession = true
+    if (this.#verb === 'load') this.#outlastsDiscard = true
   }
 
   #isSessionCommand(control: TransactionControl | undefined): boolean {
@@ -258,6 +263,7 @@ class Examination {
     if (!this.#isQuoted && this.#qualifier === undefined && this.#isKeyword(name)) return
     if (BEFORE_LISTS.has(this.#before)) return
     if (SESSION_FUNCTIONS.has(name)) this.#changesSession = true
+    if (LASTING_FUNCTIONS.has(name)) this.#changesSession = this.#outlastsDiscard = true
     if (name === 'set_config') this.#setConfigs.push({ depth: this.#reader.depth, commas: 0 })
     const isBuiltIn = this.#qualifier === undefined || this.#qualifier === 'pg_catalog'
     if (isBuiltIn && (STABLE_FUNCTIONS.has(name) || HARMLESS_VOLATILE_FUNCTIONS.has(name))) return

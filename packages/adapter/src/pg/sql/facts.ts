@@ -21,6 +21,8 @@ export interface Facts {
    * `DO` and `CALL` do is not seen.
    */
   readonly changesSession: boolean
+  /** Whether it does so in a way that DISCARD ALL does not undo: LOAD, `setseed`, `dblink_connect`. */
+  readonly outlastsDiscard: boolean
   /** The transaction control in the text, in order; empty for most texts. */
   readonly controls: readonly TransactionControl[]
   /** The transaction control that the text is, where it is one statement of that kind and nothing else. */
@@ -54,11 +56,9 @@ export function factsOf(text: string): Facts {
 }
 
 function find(text: string): Facts {
-  const { statements, controls, isRead, mayShare, changesSession } = examine(text)
+  const { statements, controls, ...found } = examine(text)
   return {
-    isRead,
-    mayShare,
-    changesSession,
+    ...found,
     controls,
     control: statements === 1 ? controls[0] : undefined,
     commits: controls.some(({ kind }) => kind === 'commit' || kind === 'prepare transaction'),

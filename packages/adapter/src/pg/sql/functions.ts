@@ -87,10 +87,14 @@ export const HARMLESS_WRITING_FUNCTIONS = namesOf(`
   pg_current_xact_id_if_assigned pg_notify pg_terminate_backend pg_try_advisory_xact_lock
   pg_try_advisory_xact_lock_shared setval txid_current txid_current_if_assigned`)
 
-/** They leave something in the session: a lock, a seed, a connection. `set_config` does where it is not local. */
+/** They lock something until the session ends. `set_config` changes the session, too, where it is not local. */
 export const SESSION_FUNCTIONS = namesOf(`
-  dblink_connect dblink_connect_u pg_advisory_lock pg_advisory_lock_shared pg_replication_origin_session_setup
-  pg_try_advisory_lock pg_try_advisory_lock_shared setseed`)
+  pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared`)
+
+/** They leave in the session what DISCARD ALL does not undo: a seed, a connection to another server, an origin. */
+export const LASTING_FUNCTIONS = namesOf(
+  'dblink_connect dblink_connect_u pg_replication_origin_session_setup setseed',
+)
 
 function namesOf(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/))

@@ -5,11 +5,7 @@ const OPEN = 0x28
 const CLOSE = 0x29
 const SEMICOLON = 0x3b
 
-/**
- * ```ts
- * while (statements.nextStatement()) while (statements.next() !== Kind.End) …
- * ```
- */
+/** Call `nextStatement` for each statement, and `next` for its tokens. */
 export class StatementReader {
   readonly lexer: Lexer
   /** Where the statement begins: behind the semicolon of the one before it. */

@@ -146,7 +146,7 @@ test('a statement that query_timeout gave up, and the server did not, is not sav
     }),
   )
   expect(isSilentRollback(error)).toBe(true)
-  expect(error.message).toContain('given up')
+  expect(error.message).toContain('(Query read timeout)')
   expect(await world.database.query('SELECT FROM "User"')).toEqual([])
 })
 

@@ -201,6 +201,7 @@ test.each([
   [`LOAD 'a'`, true],
   ['SELECT setseed(0.5)', true],
   [`SELECT 1; SELECT public."dblink_connect"('a', 'b')`, true],
+  [`SELECT pg_create_physical_replication_slot('a', true, true)`, true],
   ['SELECT pg_advisory_lock(1)', false],
   ['SET ROLE a', false],
 ])('%s: %s that it outlasts DISCARD ALL', (text, outlastsDiscard) => {

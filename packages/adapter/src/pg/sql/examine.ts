@@ -54,6 +54,10 @@ const LONGEST_NAME = 64
 const NO_CONTROLS: readonly TransactionControl[] = []
 
 const DOUBLE_QUOTE = 0x22
+const OPEN = 0x28
+const CLOSE = 0x29
+const COMMA = 0x2c
+const DOT = 0x2e
 const COLON = 0x3a
 /** What stands for tokens that are no word and no mark, by their kind. */
 const SYMBOLS: readonly string[] = ['', '', '"', "'", '0', '$', '+', '']
@@ -121,12 +125,9 @@ class Examination {
     this.#verb = this.#explained = this.#last = this.#lastButOne = this.#before = ''
     this.#name = this.#qualifier = undefined
     this.#words.length = this.#names.length = this.#setConfigs.length = 0
-    let tokens = 0
-    while (this.#reader.next() !== Kind.End) {
-      this.#token()
-      tokens++
-    }
-    if (tokens > 0) this.#finish()
+    const reader = this.#reader
+    for (let kind = reader.next(); kind !== Kind.End; kind = reader.next()) this.#token(kind)
+    if (this.#words.length > 0) this.#finish()
   }
 
   #finish(): void {
@@ -152,18 +153,26 @@ class Examination {
     return (second === 'local' || second === 'transaction' || second === 'constraints') && isName
   }
 
-  #token(): void {
-    const { kind } = this.#lexer
+  #token(kind: Kind): void {
     let symbol = SYMBOLS[kind] ?? ''
-    if (kind === Kind.Word) {
-      symbol = this.#nameOfToken() ?? ''
-      this.#noteName(symbol, false)
-      this.#noteWord(symbol)
-    } else if (kind === Kind.QuotedName) this.#noteName(this.#nameOfToken(), true)
-    else if (kind === Kind.Mark) {
-      symbol = MARKS[this.#lexer.char] ?? this.#lexer.source
-      this.#noteMark(symbol)
-    } else this.#name = undefined
+    switch (kind) {
+      case Kind.Word:
+        symbol = this.#nameOfToken() ?? ''
+        this.#noteName(symbol, false)
+        this.#noteWord(symbol)
+        break
+      case Kind.QuotedName:
+        this.#noteName(this.#nameOfToken(), true)
+        break
+      case Kind.Mark: {
+        const { char } = this.#lexer
+        symbol = MARKS[char] ?? this.#lexer.source
+        this.#noteMark(char)
+        break
+      }
+      default:
+        this.#name = undefined
+    }
     if (this.#words.length < HEAD_LENGTH) {
       this.#words.push(symbol)
       this.#names.push(this.#lexer.name)
@@ -237,25 +246,23 @@ class Examination {
     return this.#last !== 'into' || (this.#lastButOne !== 'insert' && this.#lastButOne !== 'merge')
   }
 
-  #noteMark(mark: string): void {
-    const open = this.#setConfigs.at(-1)
-    switch (mark) {
-      case '.':
-        return
-      case '(':
-        if (this.#name !== undefined && this.#last !== '.') this.#noteList(this.#name)
-        break
-      case ',':
-        if (open !== undefined && open.depth === this.#reader.depth) open.commas++
-        break
-      case ')':
-        if (open === undefined || open.depth <= this.#reader.depth) break
-        this.#setConfigs.pop()
-        // The third argument is plainly `true`: the setting ends with the transaction.
-        if (open.commas !== 2 || this.#last !== 'true' || this.#lastButOne !== ',')
-          this.#changesSession = true
-    }
+  #noteMark(char: number): void {
+    // `schema.name`
+    if (char === DOT) return
+    if (char === OPEN && this.#name !== undefined && this.#last !== '.') this.#noteList(this.#name)
+    else if (this.#setConfigs.length > 0) this.#noteArguments(char)
     this.#name = undefined
+  }
+
+  /** A mark in the arguments of `set_config`. */
+  #noteArguments(char: number): void {
+    const call = this.#setConfigs.at(-1)
+    if (call === undefined) return
+    if (char === COMMA && call.depth === this.#reader.depth) call.commas++
+    if (char !== CLOSE || call.depth <= this.#reader.depth) return
+    this.#setConfigs.pop()
+    // The third argument is plainly `true`: the setting ends with the transaction.
+    if (call.commas !== 2 || this.#last !== 'true' || this.#lastButOne !== ',') this.#changesSession = true
   }
 
   /** A name with a parenthesis behind it. */

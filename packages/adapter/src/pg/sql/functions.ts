@@ -91,10 +91,13 @@ export const HARMLESS_WRITING_FUNCTIONS = namesOf(`
 export const SESSION_FUNCTIONS = namesOf(`
   pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared`)
 
-/** They leave in the session what DISCARD ALL does not undo: a seed, a connection to another server, an origin. */
-export const LASTING_FUNCTIONS = namesOf(
-  'dblink_connect dblink_connect_u pg_replication_origin_session_setup setseed',
-)
+/**
+ * They leave in the session what DISCARD ALL does not undo: a seed, a connection to another server, the origin of
+ * replicated changes, a replication slot that may be temporary.
+ */
+export const LASTING_FUNCTIONS = namesOf(`
+  dblink_connect dblink_connect_u pg_copy_logical_replication_slot pg_copy_physical_replication_slot
+  pg_create_logical_replication_slot pg_create_physical_replication_slot pg_replication_origin_session_setup setseed`)
 
 function namesOf(text: string): ReadonlySet<string> {
   return new Set(text.trim().split(/\s+/))

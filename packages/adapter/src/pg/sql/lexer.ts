@@ -45,38 +45,50 @@ export class Lexer {
   /** Goes on to the next token. */
   next(): Kind {
     const { text } = this
-    const start = skipBlanks(text, this.end)
+    let start = this.end
+    let char = text.charCodeAt(start)
+    if (char <= SPACE || char === MINUS || char === SLASH) {
+      start = skipBlanks(text, start)
+      char = text.charCodeAt(start)
+    }
     this.start = start
     if (start >= text.length) {
-      this.end = text.length
+      this.end = start
       return (this.kind = Kind.End)
     }
-    const char = text.charCodeAt(start)
-    const second = text.charCodeAt(start + 1)
-    if (isNameStart(char)) return (this.kind = this.#prefixedOrWord(char, second))
-    if (isDigit(char) || (char === DOT && isDigit(second))) {
-      this.end = endOfNumber(text, start)
-      return (this.kind = Kind.Number)
-    }
-    switch (char) {
-      case QUOTE:
+    switch (char < FIRST_BEYOND_ASCII ? CLASSES[char] : Class.Name) {
+      case Class.Name:
+        return (this.kind = this.#prefixedOrWord(char, text.charCodeAt(start + 1)))
+      case Class.Digit:
+        return this.#number()
+      case Class.Dot:
+        return isDigit(text.charCodeAt(start + 1)) ? this.#number() : this.#mark(1)
+      case Class.Quote:
         this.end = endOfText(text, start + 1, false)
         return (this.kind = Kind.Text)
-      case DOUBLE_QUOTE:
+      case Class.DoubleQuote:
         this.end = endOfQuotes(text, start + 1, '"')
         return (this.kind = Kind.QuotedName)
-      case DOLLAR:
-        return (this.kind = this.#dollar(second))
-      case COLON:
-        this.end = second === COLON ? start + 2 : start + 1
-        return (this.kind = Kind.Mark)
+      case Class.Dollar:
+        return (this.kind = this.#dollar(text.charCodeAt(start + 1)))
+      case Class.Colon:
+        return this.#mark(text.charCodeAt(start + 1) === COLON ? 2 : 1)
+      case Class.Operator:
+        this.end = endOfOperator(text, start + 1)
+        return (this.kind = Kind.Operator)
+      default:
+        return this.#mark(1)
     }
-    if (isOperator(char)) {
-      this.end = endOfOperator(text, start + 1)
-      return (this.kind = Kind.Operator)
-    }
-    this.end = start + 1
+  }
+
+  #mark(length: number): Kind {
+    this.end = this.start + length
     return (this.kind = Kind.Mark)
+  }
+
+  #number(): Kind {
+    this.end = endOfNumber(this.text, this.start)
+    return (this.kind = Kind.Number)
   }
 
   /** The code of the token's first character; NaN at the end. */
@@ -140,7 +152,9 @@ export class Lexer {
   #dollar(second: number): Kind {
     const { text, start } = this
     if (isDigit(second)) {
-      this.end = endOfDigits(text, start + 1)
+      let at = start + 2
+      while (isDigit(text.charCodeAt(at))) at++
+      this.end = at
       return Kind.Parameter
     }
     let at = start + 1
@@ -184,8 +198,40 @@ const LETTER_X = 0x78
 const LETTER_Z = 0x7a
 const FIRST_BEYOND_ASCII = 0x80
 
-const isOperatorCode = new Uint8Array(FIRST_BEYOND_ASCII)
-for (const char of '~!@#^&|`?+-*/%<>=') isOperatorCode[char.charCodeAt(0)] = 1
+/** What a token may be by its first character. */
+const Class = {
+  Mark: 0,
+  Name: 1,
+  Digit: 2,
+  Dot: 3,
+  Quote: 4,
+  DoubleQuote: 5,
+  Dollar: 6,
+  Colon: 7,
+  Operator: 8,
+} as const
+
+const CLASSES = Uint8Array.from({ length: FIRST_BEYOND_ASCII }, (_, char) => classOf(char))
+
+function classOf(char: number): number {
+  if (isNameStart(char)) return Class.Name
+  if (isDigit(char)) return Class.Digit
+  if ('~!@#^&|`?+-*/%<>='.includes(String.fromCharCode(char))) return Class.Operator
+  switch (char) {
+    case DOT:
+      return Class.Dot
+    case QUOTE:
+      return Class.Quote
+    case DOUBLE_QUOTE:
+      return Class.DoubleQuote
+    case DOLLAR:
+      return Class.Dollar
+    case COLON:
+      return Class.Colon
+    default:
+      return Class.Mark
+  }
+}
 
 function isSpace(char: number): boolean {
   return char === SPACE || (char >= TAB && char <= CARRIAGE_RETURN)
@@ -206,7 +252,7 @@ function isNamePart(char: number): boolean {
 }
 
 function isOperator(char: number): boolean {
-  return char < FIRST_BEYOND_ASCII && isOperatorCode[char] === 1
+  return char < FIRST_BEYOND_ASCII && CLASSES[char] === Class.Operator
 }
 
 function isTextPrefix(char: number): boolean {

@@ -45,17 +45,21 @@ export class StatementReader {
     if (this.#isOver) return Kind.End
     const { lexer } = this
     const kind = lexer.next()
+    if (this.#isFirst) {
+      this.#isFirst = false
+      this.#mayHaveBody = lexer.word === 'create'
+    }
+    if (kind === Kind.Mark) return this.#isEndAt(lexer.text.charCodeAt(lexer.start)) ? this.#finish() : kind
     if (kind === Kind.End) return this.#finish()
-    if (kind === Kind.Mark) {
-      const { char } = lexer
-      if (char === OPEN) this.depth++
-      else if (char === CLOSE) this.depth = Math.max(0, this.depth - 1)
-      // Rules have statements in parentheses: `CREATE RULE … DO (…; …)`.
-      else if (char === SEMICOLON && this.depth === 0 && this.#blocks === 0) return this.#finish()
-    } else if (this.#isFirst) this.#mayHaveBody = lexer.word === 'create'
-    else if (this.#mayHaveBody && kind === Kind.Word) this.#noteBlock(lexer.word)
-    this.#isFirst = false
+    if (this.#mayHaveBody && kind === Kind.Word) this.#noteBlock(lexer.word)
     return kind
+  }
+
+  #isEndAt(mark: number): boolean {
+    if (mark === OPEN) this.depth++
+    else if (mark === CLOSE && this.depth > 0) this.depth--
+    // Rules have statements in parentheses: `CREATE RULE … DO (…; …)`.
+    return mark === SEMICOLON && this.depth === 0 && this.#blocks === 0
   }
 
   #finish(): Kind {

@@ -16,8 +16,8 @@ export const KEYWORDS = namesOf(`
   union user using values varchar variadic when where window with`)
 
 /**
- * Immutable and stable functions: they save nothing, and leave nothing in the session. Not all there are, but those
- * that Prisma generates and that applications use.
+ * Immutable and stable functions, from PostgreSQL 14 on: they save nothing, and leave nothing in the session. Not all
+ * there are, but those that Prisma generates and that applications use.
  */
 export const STABLE_FUNCTIONS = namesOf(`
   any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every json_agg
@@ -39,7 +39,7 @@ export const STABLE_FUNCTIONS = namesOf(`
   translate unistr upper
 
   age date date_add date_bin date_part date_subtract date_trunc isfinite justify_days justify_hours justify_interval
-  make_date make_interval make_time make_timestamp make_timestamptz now overlaps statement_timestamp timezone to_char
+  make_date make_interval make_time make_timestamp make_timestamptz now overlaps statement_timestamp to_char
   to_date to_number to_timestamp transaction_timestamp
 
   array_append array_cat array_dims array_fill array_length array_lower array_ndims array_position array_positions

@@ -42,7 +42,6 @@ const BEFORE_LISTS: ReadonlySet<string> = new Set(['as', 'into', 'with', 'recurs
 /** Words that are keywords behind these words only: `ORDER BY (`, `ON CONFLICT (`, `character varying(10)`. */
 const KEYWORDS_BEHIND: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['by', new Set(['group', 'order', 'partition'])],
-  ['conflict', new Set(['on'])],
   ['filter', new Set([')'])],
   ['over', new Set([')'])],
   ['sets', new Set(['grouping'])],
@@ -66,10 +65,21 @@ const MARKS: readonly (string | undefined)[] = Array.from({ length: 0x80 }, (_, 
   // `::` has two.
   return code === COLON ? undefined : String.fromCharCode(code)
 })
-/** Before these an expression begins, as it does behind most keywords. */
-const BEFORE_EXPRESSIONS: ReadonlySet<string> = new Set(['', '(', ',', '+'])
 /** Keywords between two operands, but names of functions where an expression begins: not `SELECT join(1)`. */
 const INFIX: ReadonlySet<string> = new Set(['ilike', 'join', 'like'])
+/** With these an operand ends; or a name does, which no name of a function can follow. */
+const OPERAND_ENDS: ReadonlySet<string> = new Set(['"', "'", '$', '0', ')', ']'])
+const JOIN_KINDS: ReadonlySet<string> = new Set([
+  'cross',
+  'full',
+  'inner',
+  'left',
+  'natural',
+  'outer',
+  'right',
+])
+/** Behind these a word is a name, and no keyword behind which an expression begins. */
+const BEFORE_NAMES: ReadonlySet<string> = new Set(['.', '::', 'as', 'from'])
 
 export function examine(text: string): Findings {
   return new Examination(text).findings()
@@ -100,6 +110,8 @@ class Examination {
   /** The two tokens before that name. */
   #before = ''
   #beforeThat = ''
+  /** Whether the last NOT is behind an operand: `a NOT LIKE b`. */
+  #isNotInfix = false
   /** Calls of `set_config` that are open: how deep their arguments are, and how many commas were there. */
   readonly #setConfigs: { readonly depth: number; commas: number }[] = []
 
@@ -225,7 +237,10 @@ class Examination {
         break
       case 'update':
         // `FOR UPDATE` and `FOR NO KEY UPDATE` lock, and save nothing.
-        if (this.#last !== '.' && this.#last !== 'for' && this.#last !== 'key') this.#isRead = false
+        if (this.#last !== '.' && !this.#isLock()) this.#isRead = false
+        break
+      case 'not':
+        this.#isNotInfix = endsOperand(this.#last, this.#lastButOne)
         break
       case 'temp':
       case 'temporary':
@@ -238,6 +253,10 @@ class Examination {
         // `CREATE TABLE … AS EXECUTE …`
         if (this.#last === 'as') this.#changesSession = true
     }
+  }
+
+  #isLock(): boolean {
+    return this.#last === 'for' || (this.#last === 'key' && this.#lastButOne === 'no')
   }
 
   #isTemporary(): boolean {
@@ -282,12 +301,15 @@ class Examination {
   #isKeyword(name: string): boolean {
     if (KEYWORDS.has(name)) return true
     if (name === 'explain') return this.#before === ''
-    if (INFIX.has(name)) return endsOperand(this.#before === 'not' ? this.#beforeThat : this.#before)
+    if (INFIX.has(name))
+      return this.#before === 'not' ? this.#isNotInfix : endsOperand(this.#before, this.#beforeThat)
+    if (name === 'conflict')
+      return this.#verb === 'insert' && this.#before === 'on' && this.#beforeThat === ')'
     if (name === 'materialized') return this.#before === 'not' && this.#beforeThat === 'as'
     return KEYWORDS_BEHIND.get(name)?.has(this.#before) === true
   }
 }
 
-function endsOperand(token: string): boolean {
-  return !BEFORE_EXPRESSIONS.has(token) && !KEYWORDS.has(token)
+function endsOperand(token: string, before: string): boolean {
+  return OPERAND_ENDS.has(token) || JOIN_KINDS.has(token) || BEFORE_NAMES.has(before)
 }

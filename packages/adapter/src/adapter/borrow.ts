@@ -5,7 +5,7 @@ import { type Facts, factsOf } from '../pg/sql/facts.js'
 import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
 import type { Lease } from '../pool/lease.js'
 import type { AcquireOptions } from '../pool/types.js'
-import { openedByHand, outcomeUnknown } from './transaction-errors.js'
+import { notConfirmed, openedByHand, outcomeUnknown } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
@@ -36,7 +36,9 @@ export async function borrow<T>(
     } catch (error) {
       end(lease)
       if (didNotStart(error) && attempt < MOST_ATTEMPTS) continue
-      if (statementOutcomeOf(error) !== 'unknown' || factsOf(text).isRead) throw error
+      const outcome = statementOutcomeOf(error)
+      if (outcome === 'unconfirmed') throw notConfirmed(error as Error)
+      if (outcome !== 'unknown' || factsOf(text).isRead) throw error
       throw outcomeUnknown('the statement was carried out', error)
     }
     const isOpen = lease.connection.isInTransaction

@@ -2,7 +2,13 @@
 import { columnsOf } from '../convert/columns.js'
 import type { PgConnection } from '../pg/connection.js'
 import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
-import { type Failure, lostBeforeCommit, nothingSaved, outcomeUnknown } from './transaction-errors.js'
+import {
+  type Failure,
+  lostBeforeCommit,
+  notConfirmed,
+  nothingSaved,
+  outcomeUnknown,
+} from './transaction-errors.js'
 
 /**
  * COMMIT of a failed transaction is answered by ROLLBACK, without an error (PostgreSQL manual, COMMIT).
@@ -29,7 +35,9 @@ export async function commit(
   } catch (error) {
     if (didNotStart(error)) throw lostBeforeCommit(error as Error, failure)
     // An error that PostgreSQL reports is an answer; anything else leaves open what became of the COMMIT.
-    if (statementOutcomeOf(error) === 'failed') throw error
+    const outcome = statementOutcomeOf(error)
+    if (outcome === 'unconfirmed') throw notConfirmed(error as Error)
+    if (outcome === 'failed') throw error
     throw outcomeUnknown('the transaction was committed', error)
   }
   if (tag !== 'COMMIT') throw nothingSaved(failure)

@@ -57,6 +57,17 @@ export function outcomeUnknown(what: string, error: unknown): DriverAdapterError
   return withOutcome(connectionClosed('08007', message, error), 'unknown')
 }
 
+/** The server committed, and gave up its wait for a synchronous standby. */
+export function notConfirmed(error: Error): DriverAdapterError {
+  const originalMessage = redact(error.message)
+  const told = new DriverAdapterError({
+    ...unmapped({ code: '01000', severity: 'WARNING', message: error.message, hint: undefined }),
+    originalCode: '01000',
+    originalMessage,
+  })
+  return withOutcome(withOriginal(told, error), 'unknown')
+}
+
 /** The server never saw the COMMIT: it rolls back what a session leaves open. */
 export function lostBeforeCommit(lost: Error, failure: Failure | undefined): DriverAdapterError {
   const message = `the connection was lost before the COMMIT, so that nothing was saved: ${lost.message}`

@@ -16,7 +16,7 @@ import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
 import { factsOf } from '../pg/sql/facts.js'
-import { didNotStart, hasOverrun, wasBefore, wasStale } from '../pg/statement-errors.js'
+import { didNotStart, hasOverrun, statementOutcomeOf, wasBefore, wasStale } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { publisherOfTransaction, type TransactionPublisher } from '../observe/transactions.js'
 import type { AdapterSettings } from '../resolved-options.js'
@@ -33,6 +33,7 @@ import {
   didNotBegin,
   endedByHand,
   type Failure,
+  notConfirmed,
   nothingSaved,
   outcomeUnknown,
   withReason,
@@ -246,6 +247,8 @@ class RealPoolTransaction implements Transaction {
       this.#preamble.succeeded()
       return result
     } catch (error) {
+      // A COMMIT of the caller's own that was cancelled may have saved all of it.
+      if (error === this.#endedBy) throw error
       if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back while it ran; it was cancelled')
       if (!(error instanceof Error)) throw error
       if (this.#failure !== undefined) throw withReason(error, this.#failure)
@@ -303,6 +306,10 @@ class RealPoolTransaction implements Transaction {
       if (isOver() || factsOf(text).chains) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
+      if (statementOutcomeOf(error) === 'unconfirmed') {
+        this.#endedBy = notConfirmed(error as Error)
+        throw this.#endedBy
+      }
       if (connection.isBroken && !this.#hasRolledBack && factsOf(text).commits && !didNotStart(error)) {
         this.#endedBy = outcomeUnknown('the transaction was committed', error)
         throw this.#endedBy

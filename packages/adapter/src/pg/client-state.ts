@@ -178,6 +178,19 @@ export function onErrorReported(client: Client, listener: (error: Error) => void
   privateOf(client).connection.on('errorMessage', listener)
 }
 
+/** What is read here of a notice (PostgreSQL manual 54.8, error and notice message fields). */
+export interface Notice {
+  readonly message: string
+  /** The function of the server's source that sends it, in no language of the user's. */
+  readonly routine?: string | undefined
+}
+
+/** Calls back for each notice or warning of the server, with the statement that the server is at. */
+export function onNotice(client: Client, listener: (notice: Notice, query: ActiveQuery) => void): void {
+  const pg = privateOf(client)
+  pg.connection.on('notice', (notice: Notice) => listener(notice, pg._activeQuery))
+}
+
 /** Calls back for each setting that the server reports (PostgreSQL manual 54.2.7, asynchronous operations). */
 export function onSettingReported(client: Client, listener: (name: string, value: string) => void): void {
   privateOf(client).connection.on(

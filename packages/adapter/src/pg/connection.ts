@@ -15,6 +15,7 @@ import {
   isBusy,
   isUsable,
   onErrorReported,
+  onNotice,
   onSettingReported,
   onStatementBound,
   onStatementComplete,
@@ -31,6 +32,7 @@ import { Pipeline } from './pipeline.js'
 import {
   type Callback,
   type Columns,
+  isSent,
   isStatement,
   Script,
   Statement,
@@ -46,7 +48,9 @@ import {
   noteOutcome,
   noteRefused,
   provesNotStarted,
+  saysUnconfirmed,
   statementOutcomeOf,
+  unconfirmedError,
   wasHitByMistake,
   wasStale,
 } from './statement-errors.js'
@@ -121,6 +125,9 @@ export class PgConnection {
       this.#noteRun(activeQueryOf(client))
       if (!isOfPostgres(error)) this.route.hasPooler = true
       if (isFatal(error)) this.#lose(error)
+    })
+    onNotice(client, (notice, query) => {
+      if (saysUnconfirmed(notice) && isSent(query)) query.noteFailure(unconfirmedError(notice))
     })
     onSettingReported(client, (name, value) => this.#settings.report(name, value))
     onStatementParsed(client, (query) => isStatement(query) && query.noteParsed())

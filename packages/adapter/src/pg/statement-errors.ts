@@ -6,9 +6,10 @@
  * - `failed`: PostgreSQL answered with an error and went on, so that the statement changed nothing.
  * - `notSent`: the connection was lost before the statement was sent.
  * - `notStarted`: PostgreSQL ended the session before it began with the statement; see `provesNotStarted`.
+ * - `unconfirmed`: the server committed it, and ended its wait for a synchronous standby: a failover may lose it.
  * - `unknown`: everything else.
  */
-export type StatementOutcome = 'completed' | 'failed' | 'notSent' | 'notStarted' | 'unknown'
+export type StatementOutcome = 'completed' | 'failed' | 'notSent' | 'notStarted' | 'unconfirmed' | 'unknown'
 
 /** What was found out when the error came; `unknown` needs no entry. */
 const outcomes = new WeakMap<Error, StatementOutcome>()
@@ -145,6 +146,8 @@ export function hasOverrun(error: unknown): boolean {
 }
 
 export function overrunError(limitMs: number, cause: unknown): Error {
+  // It did what it had to do; only the wait for a standby was cancelled.
+  if (cause instanceof Error && statementOutcomeOf(cause) === 'unconfirmed') return cause
   const message = `the statement took longer than queryTimeout (${limitMs} ms), and was cancelled`
   const error = Object.assign(new Error(message, { cause }), { code: 'ETIMEDOUT' })
   overruns.add(error)
@@ -164,6 +167,26 @@ export function neverAgain(error: unknown): never {
   const copy = Object.assign(new Error((error as Error).message, { cause: error }), error)
   noteOutcome(copy, 'unknown')
   throw copy
+}
+
+/** The function of the server that waits for a synchronous standby; it warns when that wait is cancelled. */
+const WAITS_FOR_STANDBY = 'SyncRepWaitForLSN'
+
+/** Whether the server says with this notice that it has committed, but no synchronous standby has confirmed it. */
+export function saysUnconfirmed({ routine }: { readonly routine?: string | undefined }): boolean {
+  return routine === WAITS_FOR_STANDBY
+}
+
+/** For a statement that the server has committed, and answers as if nothing were wrong. */
+export function unconfirmedError(notice: { readonly message: string }): Error {
+  const error = new Error(
+    'it is committed on this server, but no synchronous standby has confirmed it: the server reported ' +
+      `"${notice.message}". The data is there now; a failover to a standby that has not received it loses it. ` +
+      'Do not run it again: look at what is saved.',
+    { cause: notice },
+  )
+  noteOutcome(error, 'unconfirmed')
+  return error
 }
 
 /** These end a session whenever the server itself reports them: appendix A of the manual, 57P01 to 57P05, 25P03, 25P04. */

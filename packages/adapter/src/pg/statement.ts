@@ -22,7 +22,7 @@
  */
 import { NO_VALUES, Packet, type WireValue } from './packet.js'
 import type { Prepared } from './prepared-statements.js'
-import { noteOutcome } from './statement-errors.js'
+import { noteOutcome, statementOutcomeOf } from './statement-errors.js'
 import { type Facts, factsOf } from './sql/facts.js'
 import type { Texts } from './texts.js'
 
@@ -74,7 +74,7 @@ abstract class Sent<R> {
   /** Set by `client.query`, too, where the client has a `query_timeout`. */
   callback: Callback<R>
   protected tag = ''
-  /** What went wrong here while the server's answer was read; it is told when the server is ready again. */
+  /** A failure that the server does not report as an error; the caller gets it when the server is ready again. */
   protected readError: Error | undefined
 
   constructor(text: string, callback: Callback<R>) {
@@ -87,6 +87,11 @@ abstract class Sent<R> {
 
   submit(wire: Wire): undefined {
     wire.stream.write(this.packet().finish())
+  }
+
+  /** The caller gets this error in the place of whatever the server answers. */
+  noteFailure(error: Error): void {
+    this.readError = error
   }
 
   handleCommandComplete({ text: tag }: { text: string }): void {
@@ -111,7 +116,7 @@ abstract class Sent<R> {
 
   handleReadyForQuery(): void {
     if (this.readError === undefined) return this.callback(null, this.result())
-    noteOutcome(this.readError, 'completed')
+    if (statementOutcomeOf(this.readError) === 'unknown') noteOutcome(this.readError, 'completed')
     this.callback(this.readError)
   }
 }
@@ -280,6 +285,11 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     if (this.#prepared !== undefined) this.#prepared.columns = columns
     return columns
   }
+}
+
+/** Whether a query of node-postgres' client is one of ours. */
+export function isSent(query: unknown): query is Sent<unknown> {
+  return query instanceof Sent
 }
 
 export function isStatement(query: unknown): query is Statement<Columns> {

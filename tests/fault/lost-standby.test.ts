@@ -1,0 +1,200 @@
+// A primary whose synchronous standby is gone: it commits, and does not answer. On a throwaway server that names a
+// standby which does not exist.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { type LocalPostgres, startLocalPostgres } from 'local-postgres'
+import {
+  isOutcomeUnknown,
+  isRetryable,
+  type PoolOptions,
+  retryTransaction,
+  type RealPoolAdapterOptions,
+} from 'prisma-pg-real-pool'
+import { eventually } from '../support/eventually.js'
+import { createStage, expectWhole, failureOf, type Opened, type Stage, SUBJECT } from './support.js'
+
+/** What the caller is told. */
+const UNCONFIRMED = /committed on this server, but no synchronous standby has confirmed it/
+
+let server: LocalPostgres
+let stage: Stage
+
+beforeAll(async () => {
+  server = await startLocalPostgres()
+  stage = await createStage(server.url)
+})
+
+beforeEach(() => stage.empty())
+
+afterEach(async () => {
+  await standby('')
+  await stage.clear()
+})
+
+afterAll(async () => {
+  await stage.close()
+  await server.stop()
+})
+
+/** From now on commits wait for this standby; without one, those that wait are answered. */
+async function standby(name: string): Promise<void> {
+  await stage.database.query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`)
+  await stage.database.query('SELECT pg_reload_conf()')
+  await eventually(async () => {
+    const [row] = await stage.database.query<{ synchronous_standby_names: string }>(
+      'SHOW synchronous_standby_names',
+    )
+    expect(row?.synchronous_standby_names).toBe(name)
+  })
+}
+
+async function open(pool: PoolOptions = {}, options: RealPoolAdapterOptions = {}): Promise<Opened> {
+  const opened = await stage.openPrisma({ minSize: 2, maxSize: 2, timeout: '20s', ...pool }, options)
+  // What a call needs for the first time, it has by now.
+  await opened.prisma.log.create({ data: { text: 'first' } })
+  await stage.database.query('TRUNCATE "Log"')
+  return opened
+}
+
+async function saved(): Promise<string[]> {
+  const rows = await stage.database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
+  return rows.map(({ text }) => text)
+}
+
+/** Does something to the session that waits for the standby, as soon as there is one. */
+async function toTheWaiting(what: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
+  await eventually(async () => {
+    const done = await stage.database.query(
+      `SELECT ${what}(pid) FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'SyncRep'`,
+      [SUBJECT],
+    )
+    expect(done).toHaveLength(1)
+  })
+}
+
+/** The ways in which a write is saved, each with the text 'saved'. */
+const WRITES: [string, (prisma: Opened['prisma']) => Promise<unknown>][] = [
+  ['a transaction', (prisma) => prisma.$transaction((tx) => tx.log.create({ data: { text: 'saved' } }))],
+  [
+    'a batch',
+    (prisma) => prisma.$transaction([prisma.log.create({ data: { text: 'saved' } }), prisma.log.count()]),
+  ],
+  ['a call', (prisma) => prisma.log.createMany({ data: { text: 'saved' } })],
+  ['a raw call', (prisma) => prisma.$executeRaw`INSERT INTO "Log" ("text") VALUES ('saved')`],
+  [
+    'a query that returns rows',
+    (prisma) => prisma.$queryRaw`INSERT INTO "Log" ("text") VALUES ('saved') RETURNING *`,
+  ],
+  [
+    'a COMMIT of the callback itself',
+    (prisma) =>
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'saved' } })
+        await tx.$executeRaw`COMMIT`
+      }),
+  ],
+]
+
+async function expectUnconfirmed(error: { message: string }): Promise<void> {
+  expect(error.message).toMatch(UNCONFIRMED)
+  expect(isOutcomeUnknown(error)).toBe(true)
+  expect(isRetryable(error)).toBe(false)
+  expect(await saved()).toEqual(['saved'])
+}
+
+describe('a commit that no synchronous standby confirms', () => {
+  test.each(WRITES)('is reported when `queryTimeout` ends the wait, for %s', async (_, write) => {
+    const { prisma, adapter } = await open({}, { queryTimeout: '300ms' })
+    await standby('nobody')
+    await expectUnconfirmed(await failureOf(write(prisma)))
+    await standby('')
+    await expectWhole(stage, adapter.pool)
+    expect(adapter.pool.getStats().returnsBad).toBe(0)
+  })
+
+  test.each(WRITES)('is reported when an administrator cancels the wait, for %s', async (_, write) => {
+    const { prisma, adapter } = await open()
+    await standby('nobody')
+    const failed = failureOf(write(prisma))
+    await toTheWaiting('pg_cancel_backend')
+    await expectUnconfirmed(await failed)
+    await standby('')
+    await expectWhole(stage, adapter.pool)
+    expect(adapter.pool.getStats().returnsBad).toBe(0)
+  })
+
+  test('is reported when the `timeout` of the transaction ends the wait of a COMMIT of its own', async () => {
+    const { prisma, adapter } = await open()
+    await standby('nobody')
+    const committing = prisma.$transaction(
+      async (tx) => {
+        await tx.log.create({ data: { text: 'saved' } })
+        await tx.$executeRaw`COMMIT`
+      },
+      { timeout: 500 },
+    )
+    await expectUnconfirmed(await failureOf(committing))
+    await standby('')
+    await expectWhole(stage, adapter.pool)
+  })
+
+  test.each(WRITES)('is reported when the session is terminated, for %s', async (_, write) => {
+    const { prisma, adapter } = await open()
+    await standby('nobody')
+    const failed = failureOf(write(prisma))
+    await toTheWaiting('pg_terminate_backend')
+    await expectUnconfirmed(await failed)
+    await standby('')
+    await expectWhole(stage, adapter.pool)
+  })
+
+  test('is reported to a script, with what comes behind it', async () => {
+    const { adapter } = await open({}, { queryTimeout: '300ms' })
+    const connection = await adapter.connect()
+    await standby('nobody')
+    const script = `BEGIN; INSERT INTO "Log" ("text") VALUES ('saved'); COMMIT; SELECT 1 / 0`
+    await expectUnconfirmed(await failureOf(connection.executeScript(script)))
+    await connection.dispose()
+  })
+
+  test('is reported to its own transaction only, where the connection was handed over', async () => {
+    const { prisma, adapter } = await open({ minSize: 1, maxSize: 1, pipelining: 1 })
+    await standby('nobody')
+    let next: Promise<unknown> | undefined
+    const failed = failureOf(
+      prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'saved' } })
+        next = prisma.log.count().then((count) => count)
+        await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(1))
+      }),
+    )
+    await toTheWaiting('pg_cancel_backend')
+    await expectUnconfirmed(await failed)
+    expect(await next).toBe(1)
+  })
+
+  test('is reported to each of the calls that share a connection', async () => {
+    const { prisma } = await open({ minSize: 1, maxSize: 1, pipelining: 4 }, { queryTimeout: '300ms' })
+    await standby('nobody')
+    const write = () => failureOf(prisma.log.createMany({ data: { text: 'saved' } }))
+    const errors = await Promise.all([write(), write(), write()])
+    for (const error of errors) {
+      expect(error.message).toMatch(UNCONFIRMED)
+      expect(isOutcomeUnknown(error)).toBe(true)
+    }
+    expect(await saved()).toEqual(['saved', 'saved', 'saved'])
+  })
+
+  test('is not run again by `retryTransaction`', async () => {
+    const { prisma } = await open({}, { queryTimeout: '300ms' })
+    await standby('nobody')
+    await expectUnconfirmed(
+      await failureOf(retryTransaction(prisma, (tx) => tx.log.create({ data: { text: 'saved' } }))),
+    )
+  })
+
+  test('fails no read', async () => {
+    const { prisma } = await open({}, { queryTimeout: '300ms' })
+    await standby('nobody')
+    expect(await prisma.log.count()).toBe(0)
+  })
+})

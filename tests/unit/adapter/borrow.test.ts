@@ -10,7 +10,12 @@ import { errorOf } from '../../integration/support.js'
 async function failureOnLostConnection(error: Error): Promise<unknown> {
   const connection = { isBroken: true, expectRollback: () => {} }
   const lender = {
-    acquire: () => Promise.resolve({ connection, release: () => Promise.resolve() }),
+    acquire: () =>
+      Promise.resolve({
+        connection,
+        inTime: <T>(answer: Promise<T>) => answer,
+        release: () => Promise.resolve(),
+      }),
   } as unknown as Lender
   return errorOf(borrow(lender, 'INSERT INTO t VALUES (1)', () => Promise.reject(error)))
 }

@@ -18,7 +18,12 @@ function adapterThatLoses(lostAt: string, sent: string[]): RealPoolConnection {
     },
   }
   const lender = {
-    acquire: () => Promise.resolve({ connection, release: () => Promise.resolve() }),
+    acquire: () =>
+      Promise.resolve({
+        connection,
+        inTime: <T>(answer: Promise<T>) => answer,
+        release: () => Promise.resolve(),
+      }),
   }
   const settings = resolveAdapterOptions({ host: 'h' })
   return new RealPoolConnection(lender as unknown as Lender, undefined, settings, () => Promise.resolve())

@@ -300,6 +300,151 @@ describe('a connection that is handed over', () => {
   })
 })
 
+describe('the holder of a connection on which a COMMIT is not answered', () => {
+  /** Hands a connection over to the first of those requests. */
+  async function handOverTo(options: readonly AcquireOptions[], settings: Partial<PoolSettings> = {}) {
+    const { rig, lease, connection } = await oneLent({ timeout: 2 * SECOND, ...settings })
+    const requests = options.map((each) => ask(rig, each))
+    await rig.clock.advance(500)
+    const commit = answer()
+    lease.handOver(commit.promise)
+    await settle()
+    return { rig, requests, leases: requests.map(({ value }) => value), commit, connection }
+  }
+
+  /** A statement without an answer, sent on a lease. */
+  function send({ clock }: Rig, lease: Lease<FakeConnection> | undefined): Outcome<unknown> {
+    return track(clock, lease!.inTime(new Promise(() => {})))
+  }
+
+  test('gets the timeout error at the deadline of its acquire call', async () => {
+    const { rig, leases, commit } = await handOverTo([{}])
+    const sent = send(rig, leases[0])
+    await rig.clock.advance(1_499)
+    expect(sent.state).toBe('pending')
+    await rig.clock.advance(1)
+    expect(sent).toMatchObject({ state: 'rejected', error: { code: 'POOL_TIMEOUT' } })
+    expect(String(sent.error)).toMatch(/within 2000 ms .* the COMMIT of another transaction/)
+    expect(leases[0]?.overdue).toBe(sent.error)
+    expect(rig.pool.getStats()).toMatchObject({ requestsErrors: 1, requestsTimeouts: 1 })
+    await leases[0]?.release()
+    await commit.come()
+    await expectNothingLeft(rig)
+  })
+
+  test('gets it with the timeout of the call itself', async () => {
+    const { rig, leases } = await handOverTo([{ timeout: 700 }])
+    const sent = send(rig, leases[0])
+    await rig.clock.advance(200)
+    expect(sent.state).toBe('rejected')
+  })
+
+  test('gets it when it sends something later', async () => {
+    const { rig, leases } = await handOverTo([{}])
+    await rig.clock.advance(2 * SECOND)
+    const sent = send(rig, leases[0])
+    await settle()
+    expect(sent).toMatchObject({ state: 'rejected', error: { code: 'POOL_TIMEOUT' } })
+  })
+
+  test('has no deadline any more once the COMMIT is answered', async () => {
+    const { rig, leases, commit } = await handOverTo([{}])
+    const sent = send(rig, leases[0])
+    await commit.come()
+    await rig.clock.advance(MINUTE)
+    expect(sent.state).toBe('pending')
+    expect(leases[0]?.overdue).toBeUndefined()
+    expect(rig.pool.getStats().requestsTimeouts).toBe(0)
+  })
+
+  test('may use the connection if the answer comes before it sends anything', async () => {
+    const { rig, leases, commit } = await handOverTo([{}])
+    await rig.clock.advance(3 * SECOND)
+    await commit.come()
+    expect(leases[0]?.overdue).toBeUndefined()
+    const sent = send(rig, leases[0])
+    await rig.clock.advance(MINUTE)
+    expect(sent.state).toBe('pending')
+  })
+
+  test('leaves the connection to nobody else until the COMMIT is answered', async () => {
+    const { rig, leases, commit, connection } = await handOverTo([{}])
+    const sent = send(rig, leases[0])
+    await rig.clock.advance(1_500)
+    expect(sent.state).toBe('rejected')
+    const other = ask(rig, { timeout: HOUR })
+    connection.condition = 'unclean'
+    await leases[0]?.release()
+    await rig.clock.advance(MINUTE)
+    expect([other.state, connection.restored]).toEqual(['pending', 0])
+    await commit.come()
+    expect([other.state, connection.restored]).toEqual(['fulfilled', 1])
+  })
+
+  test('gets it at its own deadline, where several share the connection', async () => {
+    const shared = { shared: true }
+    const { rig, leases } = await handOverTo(
+      [
+        { ...shared, timeout: 1_000 },
+        { ...shared, timeout: 3_000 },
+      ],
+      { pipelining: 4 },
+    )
+    const sent = leases.map((lease) => send(rig, lease))
+    await rig.clock.advance(500)
+    expect(sent.map(({ state }) => state)).toEqual(['rejected', 'pending'])
+    await rig.clock.advance(2_000)
+    expect(sent.map(({ state }) => state)).toEqual(['rejected', 'rejected'])
+  })
+
+  test('that joined others later has a deadline, too', async () => {
+    const { rig } = await handOverTo([{ shared: true }], { pipelining: 4 })
+    const joined = ask(rig, { shared: true, timeout: 100 })
+    await settle()
+    const sent = send(rig, joined.value)
+    await rig.clock.advance(100)
+    expect(sent).toMatchObject({ state: 'rejected', error: { code: 'POOL_TIMEOUT' } })
+  })
+
+  test('is joined by nobody who does not follow, until the COMMIT is answered', async () => {
+    const { rig, leases, commit } = await handOverTo([{ shared: true }], { pipelining: 4 })
+    const write = ask(rig, { shared: true, follows: false })
+    await settle()
+    expect(write.state).toBe('pending')
+    await commit.come()
+    expect(write.state).toBe('fulfilled')
+    await leases[0]?.release()
+    await write.value?.release()
+    await expectNothingLeft(rig)
+  })
+
+  test('is joined by nobody who will not wait', async () => {
+    const { rig } = await handOverTo([{ shared: true }], { pipelining: 4 })
+    const impatient = ask(rig, { shared: true, timeout: 0 })
+    await settle()
+    expect(impatient.state).toBe('rejected')
+  })
+
+  test('is joined by nobody once one deadline has passed, whatever is slow here', async () => {
+    const { rig, leases, commit } = await handOverTo(
+      [
+        { shared: true, timeout: 501 },
+        { shared: true, timeout: HOUR },
+      ],
+      { pipelining: 4 },
+    )
+    const sent = send(rig, leases[0])
+    await rig.clock.advance(1)
+    expect(sent.state).toBe('rejected')
+    await leases[0]?.release()
+    const other = ask(rig, { shared: true, timeout: HOUR })
+    await settle()
+    expect(other.state).toBe('pending')
+    await commit.come()
+    expect(other.state).toBe('fulfilled')
+  })
+})
+
 describe('a connection is not handed over', () => {
   test.each<[string, (rig: Rig, connection: FakeConnection) => unknown]>([
     ['that was lost', ({ connector }, connection) => connector.lose(connection)],

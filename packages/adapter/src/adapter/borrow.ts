@@ -10,12 +10,17 @@ import { notConfirmed, openedByHand, outcomeUnknown } from './transaction-errors
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
 
-const ALONE: AcquireOptions = { follows: true }
-const SHARED: AcquireOptions = { follows: true, shared: true }
+const ALONE: AcquireOptions = {}
+const SHARED: AcquireOptions = { shared: true }
+/** For reads, which may be dropped unanswered: the COMMIT of another may come first on the connection. */
+const BEHIND_COMMIT: AcquireOptions = { follows: true }
+const SHARED_BEHIND_COMMIT: AcquireOptions = { follows: true, shared: true }
 
 /** How to acquire a connection for one statement: if it leaves nothing in the session, it may share one. */
 export function loanFor(lender: Lender, facts: Facts): AcquireOptions {
-  return lender.pipelines && facts.mayShare ? SHARED : ALONE
+  const isShared = lender.pipelines && facts.mayShare
+  if (lender.handsOver && facts.isRead) return isShared ? SHARED_BEHIND_COMMIT : BEHIND_COMMIT
+  return isShared ? SHARED : ALONE
 }
 
 /**
@@ -32,9 +37,11 @@ export async function borrow<T>(
     const lease = await lender.acquire(loan)
     let result: T
     try {
-      result = await work(lease.connection)
+      result = await lease.inTime(work(lease.connection))
     } catch (error) {
+      const { overdue } = lease
       end(lease)
+      if (error === overdue) throw error
       if (didNotStart(error) && attempt < MOST_ATTEMPTS) continue
       const outcome = statementOutcomeOf(error)
       if (outcome === 'unconfirmed') throw notConfirmed(error as Error)

@@ -264,12 +264,19 @@ class RealPoolTransaction implements Transaction {
   async #sendFirst<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
+        if (this.#lease?.overdue !== undefined) throw this.#lease.overdue
         const sent = this.#send(text, before, send)
         return await (this.#lease?.connection.isEndingTransaction === true
-          ? this.#unlessRolledBack(sent)
+          ? this.#unlessRolledBack(this.#lease.inTime(sent))
           : sent)
       } catch (error) {
         const lease = this.#lease
+        if (lease !== undefined && error === lease.overdue) {
+          this.#lease = undefined
+          void lease.release()
+          this.#notBegun(error as Error)
+          throw error
+        }
         if (lease === undefined || this.#hasRolledBack || attempt === MOST_ATTEMPTS) throw error
         const { isBroken, hasBegun } = lease.connection
         // Of what the session has prepared, something is not there any more: this very session may begin anew.
@@ -298,9 +305,12 @@ class RealPoolTransaction implements Transaction {
   }
 
   async #send<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
-    const { connection } = this.#lease as Lease<PgConnection>
-    // After a rollback the connection is the pool's again, and its status tells nothing about us.
-    const isOver = () => !this.#hasRolledBack && !connection.isBroken && !connection.isInTransaction
+    const lease = this.#lease as Lease<PgConnection>
+    const { connection } = lease
+    // After a rollback, or when the lease was overdue, the connection is the pool's again: its status says nothing of
+    // this transaction.
+    const isOurs = () => !this.#hasRolledBack && this.#lease === lease
+    const isOver = () => isOurs() && !connection.isBroken && !connection.isInTransaction
     try {
       const result = await send(connection, before)
       if (isOver() || factsOf(text).chains) this.#endedBy = endedByHand(text)
@@ -310,7 +320,7 @@ class RealPoolTransaction implements Transaction {
         this.#endedBy = notConfirmed(error as Error)
         throw this.#endedBy
       }
-      if (connection.isBroken && !this.#hasRolledBack && factsOf(text).commits && !didNotStart(error)) {
+      if (connection.isBroken && isOurs() && factsOf(text).commits && !didNotStart(error)) {
         this.#endedBy = outcomeUnknown('the transaction was committed', error)
         throw this.#endedBy
       }

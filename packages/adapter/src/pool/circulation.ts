@@ -40,6 +40,8 @@ export interface CirculationEvents<C, W> {
   onReplaceable(diedYoung: boolean): void
   /** A connection that was examined has left, and somebody may have waited for it. */
   onUnfit(): void
+  /** The COMMIT of a holder before is answered: others may share the connection now. */
+  onAnswered(): void
   /** There was one too many, which leaves. */
   onSurplus(): void
   /** A connection that has left is closed. */
@@ -128,7 +130,7 @@ export class Circulation<C, W extends QueueItem> {
   mayBeJoined(entry: Entry<C>): boolean {
     if (this.#heartbeat.wasFrozen) this.#alarms++
     // After an alarm it must show first that it lives, by an answer to those who have it.
-    if (entry.isUseless || entry.alarmsCleared < this.#alarms) return false
+    if (entry.isUseless || entry.isOverdue || entry.alarmsCleared < this.#alarms) return false
     return this.#reasonNotToLend(entry) === undefined && this.#connector.mayBeJoined(entry.connection)
   }
 
@@ -170,8 +172,12 @@ export class Circulation<C, W extends QueueItem> {
     entry.unanswered++
     const onAnswered = (): void => {
       entry.unanswered--
-      // Whoever followed was done with it before.
-      if (entry.unanswered === 0 && entry.place === 'reserved') void this.takeBack(entry)
+      if (entry.unanswered > 0) return
+      entry.isOverdue = false
+      for (const succession of entry.successions) succession.end()
+      // Its holder was done with it before.
+      if (entry.place === 'reserved') void this.takeBack(entry)
+      this.#events.onAnswered()
     }
     answered.then(onAnswered, onAnswered)
     return waiter

@@ -1,6 +1,7 @@
 /** What a borrower holds: one connection, alone or with others who share it, to be given back exactly once. */
 import { LeaseError } from './errors.js'
 import type { Entry } from './ledger.js'
+import type { Succession } from './succession.js'
 import type { Loan } from './types.js'
 
 /** Who lends: told what becomes of a connection when its borrower is done with it. */
@@ -24,6 +25,8 @@ export class Lease<C> {
   readonly lentAt: number
   /** @internal Where loans are followed. */
   readonly loan: Loan | undefined
+  /** @internal Set while the COMMIT of a holder before is not answered. */
+  succession: Succession | undefined
   #isReturned = false
 
   /** @internal Leases come from `Pool.acquire`. */
@@ -56,6 +59,20 @@ export class Lease<C> {
    */
   destroy(reason?: Error): Promise<void> {
     return this.#return('destroyed', reason)
+  }
+
+  /**
+   * The pool's timeout error, if `timeout` has passed since the acquire call and the COMMIT of a holder before is still
+   * not answered. Nothing more may be sent then; what was sent is dropped, and its transaction rolled back, when the
+   * lease is released.
+   */
+  get overdue(): Error | undefined {
+    return this.succession?.error
+  }
+
+  /** Settles with the answer to what was sent, or rejects when the lease becomes `overdue` before. */
+  inTime<T>(answer: Promise<T>): Promise<T> {
+    return this.succession?.inTime(answer) ?? answer
   }
 
   /** Whether, as far as who waits is concerned, `handOver` would find somebody: else COMMIT need not be sent for it. */

@@ -9,6 +9,7 @@
 import type { PoolCounts } from './errors.js'
 import { List, ListItem } from './list.js'
 import { Queue, type QueueItem } from './queue.js'
+import type { Succession } from './succession.js'
 
 /**
  * - `idle`: free to be lent;
@@ -38,6 +39,10 @@ export class Entry<C> extends ListItem {
   isUseless = false
   /** How many have handed it over, and wait for the answer to what they sent last. */
   unanswered = 0
+  /** The waits of those who hold it meanwhile. */
+  readonly successions = new Set<Succession>()
+  /** Whether one of those waits has ended at its deadline: nobody else gets in line until the answer. */
+  isOverdue = false
   /** When it last fell idle. */
   idleSince = 0
   /** The pool's generation when it was opened; `drain` begins another. */

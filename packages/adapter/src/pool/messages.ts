@@ -25,6 +25,16 @@ export function timeoutMessage(
   return `${noConnection}. ${advice}${held}`
 }
 
+/** A connection was handed over, and the COMMIT on it is not answered. */
+export function overdueMessage(name: string, timeoutMs: number, counts: PoolCounts): string {
+  return (
+    `got no answer within ${Math.round(timeoutMs)} ms (pool '${name}': ${describeCounts(counts)}): its connection waits ` +
+    'for the server to answer the COMMIT of another transaction, which may be waiting for a synchronous standby, for a ' +
+    'lock or for its disk. Nothing of this call is saved. See why that COMMIT takes so long, raise timeout, or set ' +
+    'transaction.handOver to false.'
+  )
+}
+
 export function tooManyMessage(name: string, maxWaiting: number, counts: PoolCounts): string {
   return (
     `the pool '${name}' has already ${maxWaiting} requests waiting, as many as maxWaiting allows ` +

@@ -18,11 +18,12 @@ import {
 } from './errors.js'
 import { Lease, type LeaseOwner } from './lease.js'
 import { type Entry, Ledger } from './ledger.js'
-import { timeoutMessage, tooManyMessage } from './messages.js'
+import { overdueMessage, timeoutMessage, tooManyMessage } from './messages.js'
 import type { PoolObserver } from './observer.js'
 import type { QueueItem } from './queue.js'
 import { Sharing } from './sharing.js'
 import { Counters, type PoolStats } from './stats.js'
+import { Succession } from './succession.js'
 import { Supply } from './supply.js'
 import { tell } from './tell.js'
 import type { AcquireOptions, CloseOptions, CloseReason, Connector, Loan, PoolSettings } from './types.js'
@@ -86,6 +87,7 @@ export class Pool<C> {
       },
       onReplaceable: (diedYoung) => this.#supply.replace(diedYoung),
       onUnfit: () => this.#serve(),
+      onAnswered: () => this.#sharing?.serve(),
       onSurplus: () => this.#sharing?.serve(),
       onClosed: (entry, reason, ageMs) => this.#onClosed(entry, reason, ageMs),
       onLost: (entry, error, wasIdle) => this.#onLost(entry, error, wasIdle),
@@ -153,8 +155,12 @@ export class Pool<C> {
     const isShared = shared && this.#sharing !== undefined
     const entry =
       (timeout > 0 ? this.#takeReady(isShared) : this.#circulation.takeUnexamined(isShared)) ??
-      (isShared ? this.#sharing?.join(timeout > 0) : undefined)
-    if (entry !== undefined) return Promise.resolve(this.#lend(entry, loan))
+      (isShared ? this.#sharing?.join(timeout > 0, follows && timeout > 0) : undefined)
+    if (entry !== undefined) {
+      const lease = this.#lend(entry, loan)
+      if (entry.unanswered > 0) this.#succeed(lease, entry, lease.lentAt, timeout)
+      return Promise.resolve(lease)
+    }
     if (timeout <= 0) {
       // It gets none, but it shows that one more is wanted.
       if (this.settings.maxIdleCount > 0) this.#supply.growFor(1)
@@ -264,7 +270,15 @@ export class Pool<C> {
   ): Promise<Lease<C>> {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.now()
-      const waiter = new Waiter<Lease<C>>(++this.#requestsQueued, enqueuedAt, kind, loan, resolve, reject)
+      const waiter = new Waiter<Lease<C>>(
+        ++this.#requestsQueued,
+        enqueuedAt,
+        timeoutMs,
+        kind,
+        loan,
+        resolve,
+        reject,
+      )
       this.#ledger.enqueue(waiter)
       this.#counters.requestsQueued++
       waiter.watch(
@@ -292,7 +306,20 @@ export class Pool<C> {
     const now = this.#clock.now()
     const waitedMs = now - waiter.enqueuedAt
     this.#counters.waited(waitedMs)
-    waiter.grant(this.#lend(entry, waiter.loan, now, waiter.request, waitedMs))
+    const lease = this.#lend(entry, waiter.loan, now, waiter.request, waitedMs)
+    if (entry.unanswered > 0) this.#succeed(lease, entry, waiter.enqueuedAt, waiter.timeoutMs)
+    waiter.grant(lease)
+  }
+
+  /** A lease begins behind the COMMIT of another: until that is answered, the deadline of its request stays. */
+  #succeed(lease: Lease<C>, entry: Entry<C>, askedAt: number, timeoutMs: number): void {
+    lease.succession = new Succession(entry, this.#deadlines, askedAt + timeoutMs, () => {
+      entry.isOverdue = true
+      const error = withoutStack(() => this.#overdueError(timeoutMs))
+      this.#counters.failed(error)
+      this.#observer?.onFailed(error, undefined, this.#clock.now() - askedAt)
+      return error
+    })
   }
 
   /** A waiter leaves the queue without a connection, for a reason of its own. */
@@ -331,10 +358,11 @@ export class Pool<C> {
   // Made once, so that a lease costs no closure.
   readonly #owner: LeaseOwner<C> = {
     takeBack: (lease, entry, how, reason) => {
+      const isAnswered = lease.overdue === undefined
       const now = this.#end(lease, entry, how, reason)
       if (reason !== undefined) tell(() => this.#hooks.onLost?.(reason, false))
       if (how === 'destroyed') entry.isUseless = true
-      return entry.sharers > 0 ? this.#leave(entry, now) : this.#takeBack(entry, now)
+      return entry.sharers > 0 ? this.#leave(entry, now, isAnswered) : this.#takeBack(entry, now)
     },
     hasFollower: () => this.#ledger.hasFollower,
     handOver: (lease, entry, answered) => {
@@ -353,6 +381,7 @@ export class Pool<C> {
   #end(lease: Lease<C>, { connection }: Entry<C>, how: 'released' | 'destroyed', reason?: Error): number {
     const now = this.#clock.now()
     const heldMs = now - lease.lentAt
+    lease.succession?.end()
     this.#counters.useTimes.record(heldMs)
     this.#observer?.onReturned(connection, how, heldMs, reason)
     lease.loan?.onReturned()
@@ -360,9 +389,10 @@ export class Pool<C> {
   }
 
   /** One who shares a connection is done with it; with the last of them it goes its way. */
-  #leave(entry: Entry<C>, now: number): Promise<void> {
-    if (!entry.isUseless) this.#circulation.noteAnswer(entry)
-    const done = this.#sharing?.leave(entry) === 0 ? this.#takeBack(entry, now) : DONE
+  #leave(entry: Entry<C>, now: number, isAnswered: boolean): Promise<void> {
+    if (isAnswered && !entry.isUseless) this.#circulation.noteAnswer(entry)
+    const left = isAnswered ? this.#sharing?.leave(entry) : this.#sharing?.abandon(entry)
+    const done = left === 0 ? this.#takeBack(entry, now) : DONE
     this.#sharing?.serve()
     return done
   }
@@ -431,6 +461,11 @@ export class Pool<C> {
     const { name } = this.settings
     const message = timeoutMessage(name, timeoutMs, counts, failure, this.#longestHolding())
     return new PoolTimeoutError(message, { cause, counts })
+  }
+
+  #overdueError(timeoutMs: number): PoolTimeoutError {
+    const counts = this.#ledger.counts()
+    return new PoolTimeoutError(overdueMessage(this.settings.name, timeoutMs, counts), { counts })
   }
 
   #longestHolding(): string | undefined {

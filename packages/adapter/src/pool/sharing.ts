@@ -42,12 +42,12 @@ export class Sharing<C, W extends QueueItem> {
   }
 
   /** A connection for a request that has just come, and for which none is ready; `waits`: it may wait for one. */
-  join(waits: boolean): Entry<C> | undefined {
+  join(waits: boolean, follows: boolean): Entry<C> | undefined {
     if (this.#ledger.idle > 0 || this.#ledger.waitingToShare > 0) return undefined
     // That it can be served need not mean that there are enough.
     this.#events.onWanted()
     if (waits && this.#onTheirWay > this.#ledger.waiting) return undefined
-    return this.#joinBehind(this.#ledger.waitingAlone)
+    return this.#joinBehind(this.#ledger.waitingAlone, follows)
   }
 
   /** Serves those who wait and need not. To be asked whenever a connection may have room for one more. */
@@ -56,11 +56,16 @@ export class Sharing<C, W extends QueueItem> {
     while (this.#ledger.idle === 0 && this.#ledger.waiting > this.#onTheirWay) {
       const waiter = this.#ledger.firstToShare
       if (waiter === undefined) return
-      const entry = this.#joinBehind(this.#ledger.aloneAheadOf(waiter))
+      const entry = this.#joinBehind(this.#ledger.aloneAheadOf(waiter), waiter.follows)
       if (entry === undefined) return
       this.#ledger.withdraw(waiter)
       this.#events.onGranted(waiter, entry)
     }
+  }
+
+  /** A call has left before its answer; returns how many are left. The server is still at whatever it was at. */
+  abandon(entry: Entry<C>): number {
+    return this.#ledger.leave(entry)
   }
 
   /** A call that has shared a connection is over; returns how many are left on it. */
@@ -78,34 +83,36 @@ export class Sharing<C, W extends QueueItem> {
     return this.#events.failsToOpen() ? this.#ledger.examining : this.#ledger.onTheirWay
   }
 
-  #joinBehind(ahead: number): Entry<C> | undefined {
+  #joinBehind(ahead: number, follows: boolean): Entry<C> | undefined {
     if (ahead >= this.#ledger.shared) return undefined
     if (this.#ledger.canGrow && !this.#events.failsToOpen()) return undefined
-    const entry = ahead === 0 ? this.#leastShared() : this.#leastSharedBut(ahead)
+    const entry = ahead === 0 ? this.#leastShared(follows) : this.#leastSharedBut(ahead, follows)
     if (entry === undefined || entry.sharers >= this.#depth) return undefined
     this.#ledger.join(entry)
     return entry
   }
 
-  #leastShared(): Entry<C> | undefined {
-    const slowSince = this.#clock.now() - this.#slowMs
+  #leastShared(follows: boolean): Entry<C> | undefined {
     let least: Entry<C> | undefined
     for (const entry of this.#ledger.sharedEntries()) {
       if (least !== undefined && entry.sharers >= least.sharers) continue
-      if (entry.headSince >= slowSince && this.#events.mayBeJoined(entry)) least = entry
+      if (this.#isFit(entry, follows)) least = entry
     }
     return least
+  }
+
+  /** Not while a call on it is slow; and behind the COMMIT of another, only if the call follows. */
+  #isFit(entry: Entry<C>, follows: boolean): boolean {
+    const isSlow = entry.headSince < this.#clock.now() - this.#slowMs
+    return !isSlow && (follows || entry.unanswered === 0) && this.#events.mayBeJoined(entry)
   }
 
   /**
    * Of those before whom so many wait for a connection alone, as many connections get no more calls, so that one falls
    * free for each: those that will do so first. Told anew each time, so that it always fits who waits.
    */
-  #leastSharedBut(ahead: number): Entry<C> | undefined {
-    const slowSince = this.#clock.now() - this.#slowMs
-    const fit = [...this.#ledger.sharedEntries()].filter(
-      (entry) => entry.headSince >= slowSince && this.#events.mayBeJoined(entry),
-    )
+  #leastSharedBut(ahead: number, follows: boolean): Entry<C> | undefined {
+    const fit = [...this.#ledger.sharedEntries()].filter((entry) => this.#isFit(entry, follows))
     return fit.sort((one, other) => one.sharers - other.sharers)[ahead]
   }
 

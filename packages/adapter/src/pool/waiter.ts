@@ -10,6 +10,7 @@ export class Waiter<L> extends QueueItem {
   /** Tells it from the others of its pool. */
   readonly request: number
   readonly enqueuedAt: number
+  readonly timeoutMs: number
   readonly loan: Loan | undefined
   readonly #resolve: (lease: L) => void
   readonly #reject: (reason: unknown) => void
@@ -19,6 +20,7 @@ export class Waiter<L> extends QueueItem {
   constructor(
     request: number,
     enqueuedAt: number,
+    timeoutMs: number,
     { isShared, follows }: Pick<QueueItem, 'isShared' | 'follows'>,
     loan: Loan | undefined,
     resolve: (lease: L) => void,
@@ -27,6 +29,7 @@ export class Waiter<L> extends QueueItem {
     super()
     this.request = request
     this.enqueuedAt = enqueuedAt
+    this.timeoutMs = timeoutMs
     this.isShared = isShared
     this.follows = follows
     this.loan = loan

@@ -42,6 +42,8 @@ export class Known {
   isUseless = false
   /** How many handed it over, and wait for the answer to what they sent last. */
   unanswered = 0
+  /** Whether the deadline of somebody who has it has passed meanwhile. */
+  isOverdue = false
   lentAt = 0
   idleSince = 0
   /** How many alarms there had been when it was last known to live. */
@@ -154,6 +156,10 @@ export class Connections implements Iterable<Known> {
   /** What one who handed it over sent last is answered, one way or the other. */
   answered(known: Known): void {
     known.unanswered--
+    if (known.unanswered === 0) {
+      known.isOverdue = false
+      this.#model.requests.answered(known)
+    }
     if (known.unanswered === 0 && known.place === 'awaiting') this.#comeBack(known)
   }
 
@@ -166,9 +172,9 @@ export class Connections implements Iterable<Known> {
   }
 
   /** One of those who share it is done with it; others are not. */
-  left(known: Known, how: 'released' | 'destroyed'): void {
+  left(known: Known, how: 'released' | 'destroyed', isAnswered: boolean): void {
     if (how === 'released') {
-      known.provenAt = this.#alarms
+      if (isAnswered) known.provenAt = this.#alarms
       return
     }
     known.isUseless = true
@@ -186,7 +192,7 @@ export class Connections implements Iterable<Known> {
   }
 
   #isFitInUse(known: Known): boolean {
-    if (known.place !== 'lent' || known.isUseless) return false
+    if (known.place !== 'lent' || known.isUseless || known.isOverdue) return false
     const isProven = known.provenAt === this.#alarms
     return isProven && this.unfitness(known) === undefined && !this.isExpired(known)
   }

@@ -132,17 +132,23 @@ function judgeSizes({ isOpen, connections, sizes, settings }: Model, stats: Pool
 function judgeTimes({ model, clock }: World, judge: Judge): void {
   const { now, requests, calls, sizes, timersAreDue } = model
   const { waiting } = requests
+  const successors = requests.holding.filter(({ isSuccessor, isOverdue }) => isSuccessor && !isOverdue)
   if (!timersAreDue) {
     judge.claim(
       waiting.every(({ deadline }) => deadline > now),
       'a request waits longer than its timeout',
     )
     judge.claim(
+      successors.every(({ deadline }) => deadline > now),
+      'a request waits longer than its timeout behind a COMMIT',
+    )
+    judge.claim(
       now <= sizes.attemptDueAt || sizes.slots === 0,
       'every attempt sleeps, though someone came to wait',
     )
   }
-  const isAwaited = waiting.length > 0 || [...calls].some(({ deadline }) => deadline < Infinity)
+  const isAwaited =
+    waiting.length + successors.length > 0 || [...calls].some(({ deadline }) => deadline < Infinity)
   judge.claim(
     clock.timers.keepAlive > 0 === isAwaited,
     isAwaited ? 'lets the process end, though someone waits' : 'keeps the process alive for nobody',
@@ -175,6 +181,7 @@ function judgeSharing(model: Model, judge: Judge): void {
   if (model.poolSize() < sizes.maxSize && sizes.lastError === undefined) return
   const loads = [...connections]
     .filter((known) => connections.mayBeJoined(known) && now - known.headSince < LEAST_SLOW_MS)
+    .filter(({ unanswered }) => first.mayFollow || unanswered === 0)
     .map(({ sharers }) => sharers.size)
     .sort((one, other) => one - other)
   const load = loads[requests.aloneAheadOf(first)]

@@ -66,6 +66,7 @@ export class Observer implements Witness {
     const borrower = requests.take()
     if (borrower === undefined) return this.#model.blame(`lends connection ${connection.id} to nobody`)
     borrower.connection = known
+    borrower.isSuccessor = known.unanswered > 0
     known.lentAt = known.headSince = now
     if (borrower.isShared) known.sharers.add(borrower)
     if (borrower.isShared !== isShared)
@@ -101,13 +102,16 @@ export class Observer implements Witness {
     if (size === 0) this.#refuse('lends', known, "somebody else's")
     if (borrower === undefined) return this.#refuse('lends', known, 'to be shared with nobody')
     borrower.connection = known
+    borrower.isSuccessor = known.unanswered > 0
+    if (borrower.isSuccessor && !borrower.mayFollow) this.#refuse('lends', known, 'behind a COMMIT')
     known.sharers.add(borrower)
     if (!mayBeJoined) this.#refuse('lends', known, 'not to be joined')
     if (size >= settings.pipelining) this.#refuse('lends', known, 'full')
     if (canGrow) this.#refuse('lends', known, 'shared, though another can be opened')
     if (connections.idle.length > 0) this.#refuse('lends', known, 'shared, though another is idle')
     const alone = borrower === first ? ahead : requests.aloneAheadOf(borrower, now)
-    if (rivals.length < alone) this.#refuse('lends', known, 'needed by somebody alone')
+    const fit = rivals.filter(({ unanswered }) => borrower.mayFollow || unanswered === 0)
+    if (fit.length < alone) this.#refuse('lends', known, 'needed by somebody alone')
   }
 
   rested(connection: ModelConnection): void {

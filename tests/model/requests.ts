@@ -23,6 +23,10 @@ export class Request {
   /** Whether it did not get its connection in the moment of asking. */
   isQueued = false
   fate: Fate | undefined
+  /** Whether it holds a connection on which the COMMIT of another is not answered. */
+  isSuccessor = false
+  /** Whether its deadline has passed meanwhile. */
+  isOverdue = false
 
   constructor(
     readonly id: number,
@@ -41,6 +45,11 @@ export class Request {
   /** Whether it takes what is there, and does not wait. */
   get isTry(): boolean {
     return this.timeout <= 0
+  }
+
+  /** Whether it may share a connection on which the COMMIT of another is not answered. */
+  get mayFollow(): boolean {
+    return this.follows && !this.isTry
   }
 
   /** Whether it takes what is there, and has not taken anything. */
@@ -175,6 +184,29 @@ export class Requests {
     }
     const objection = this.#objection(request, error, wasWaiting)
     if (objection !== undefined) this.#model.blame(`request ${request.id} ${objection}: ${String(error)}`)
+  }
+
+  /** It was told that the COMMIT before it is not answered in time. */
+  overdue(request: Request, error: unknown): void {
+    const { now, timersAreDue, counted } = this.#model
+    const { id, deadline, connection, isSuccessor } = request
+    counted.requestsErrors++
+    request.isOverdue = true
+    if (connection !== undefined) connection.isOverdue = true
+    if (!isPoolError(error) || error.code !== 'POOL_TIMEOUT')
+      this.#model.blame(`request ${id} is overdue: ${String(error)}`)
+    if (!isSuccessor || !this.holding.includes(request))
+      this.#model.blame(`request ${id} is overdue, behind no COMMIT`)
+    if (now !== deadline && !(timersAreDue && now > deadline)) {
+      this.#model.blame(`request ${id} is overdue at ${now}, not ${deadline}`)
+    }
+  }
+
+  /** No COMMIT on this connection is unanswered any more. */
+  answered(known: Known): void {
+    for (const request of this.holding) {
+      if (request.connection === known) request.isSuccessor = request.isOverdue = false
+    }
   }
 
   /** Gives a connection back. */

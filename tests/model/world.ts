@@ -114,6 +114,8 @@ export class World {
       (lease) => {
         this.connector.decide()
         requests.granted(request, lease)
+        const unanswered = new Promise<never>(() => {})
+        lease.inTime(unanswered).catch((error: unknown) => requests.overdue(request, error))
         return request
       },
       (error: unknown) => {
@@ -143,9 +145,14 @@ export class World {
     this.model.requests.giveBack(request)
     const isLast = known.sharers.size <= 1
     known.sharers.delete(request)
-    known.headSince = this.model.now
+    const isAnswered = !request.isOverdue
+    if (isAnswered) known.headSince = this.model.now
     const { connections } = this.model
-    connections[isLast ? 'returned' : 'left'](known, how === 'destroyed' ? 'destroyed' : 'released')
+    connections[isLast ? 'returned' : 'left'](
+      known,
+      how === 'destroyed' ? 'destroyed' : 'released',
+      isAnswered,
+    )
     const returned = how === 'destroyed' ? lease.destroy(new Error('of no use')) : lease.release()
     this.call('return', returned, Infinity, isLast ? [known] : [])
     this.connector.decide()

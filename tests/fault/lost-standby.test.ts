@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type LocalPostgres, startLocalPostgres } from 'local-postgres'
 import {
   isOutcomeUnknown,
+  isPoolTimeout,
   isRetryable,
   type PoolOptions,
   retryTransaction,
@@ -196,5 +197,129 @@ describe('a commit that no synchronous standby confirms', () => {
     const { prisma } = await open({}, { queryTimeout: '300ms' })
     await standby('nobody')
     expect(await prisma.log.count()).toBe(0)
+  })
+})
+
+describe('behind a COMMIT that waits for a lost standby', () => {
+  /** Holds the only connection, and commits when the others wait for it; the server is at the COMMIT then. */
+  async function commit({ prisma, adapter }: Opened, others: () => Promise<unknown>[]) {
+    await standby('nobody')
+    let waiting: Promise<unknown>[] = []
+    const committed = prisma.$transaction(
+      async (tx) => {
+        await tx.log.create({ data: { text: 'saved' } })
+        waiting = others()
+        for (const each of waiting) each.catch(() => {})
+        await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(waiting.length))
+      },
+      { timeout: 20_000 },
+    )
+    committed.catch(() => {})
+    await eventually(async () => expect(await waitingForStandby()).toEqual(['COMMIT']))
+    return { committed, waiting }
+  }
+
+  async function waitingForStandby(): Promise<string[]> {
+    const rows = await stage.database.query<{ query: string }>(
+      `SELECT query FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'SyncRep'`,
+      [SUBJECT],
+    )
+    return rows.map(({ query }) => query)
+  }
+
+  /** The COMMIT has been left alone all the time, and all is well once the standby is no longer asked for. */
+  async function expectOnlyLate({ adapter }: Opened, committed: Promise<unknown>): Promise<void> {
+    expect(await waitingForStandby()).toEqual(['COMMIT'])
+    await standby('')
+    await committed
+    expect(await saved()).toEqual(['saved'])
+    await expectWhole(stage, adapter.pool)
+    expect(adapter.pool.getStats()).toMatchObject({ connectionsLost: 0, returnsBad: 0 })
+  }
+
+  const ONE: PoolOptions = { minSize: 1, maxSize: 1, timeout: '2s' }
+
+  test.each([1, 16])('reads are told at `pool.timeout`, with `pipelining` %i', async (pipelining) => {
+    const opened = await open({ ...ONE, pipelining })
+    const { prisma } = opened
+    const { committed, waiting } = await commit(opened, () =>
+      Array.from({ length: 5 }, () => prisma.log.count().then((count) => count)),
+    )
+    const errors = await Promise.all(waiting.map(failureOf))
+    expect(errors).toMatchObject(Array(5).fill({ code: 'P2037' }))
+    const behind = errors.filter(({ message }) => message.includes('the COMMIT of another transaction'))
+    expect(behind).toHaveLength(pipelining === 1 ? 1 : 5)
+    for (const error of errors) expect(isPoolTimeout(error)).toBe(true)
+    await expectOnlyLate(opened, committed)
+  })
+
+  test('calls that come later are told, too', async () => {
+    const opened = await open({ ...ONE, timeout: '1s', pipelining: 16 })
+    const { prisma } = opened
+    const { committed, waiting } = await commit(opened, () => [prisma.log.count().then((count) => count)])
+    expect(await failureOf(waiting[0]!)).toMatchObject({ code: 'P2037' })
+    const later = [prisma.log.count(), prisma.log.createMany({ data: { text: 'later' } })]
+    expect(await Promise.all(later.map(failureOf))).toMatchObject([{ code: 'P2037' }, { code: 'P2037' }])
+    await expectOnlyLate(opened, committed)
+  })
+
+  test('a transaction is told at `pool.timeout`, and rolled back unseen', async () => {
+    const opened = await open(ONE)
+    const { prisma } = opened
+    const { committed, waiting } = await commit(opened, () => [
+      prisma.$transaction((tx) => tx.log.create({ data: { text: 'too late' } }), {
+        maxWait: 20_000,
+        timeout: 20_000,
+      }),
+    ])
+    const error = await failureOf(waiting[0]!)
+    expect(error).toMatchObject({ code: 'P2037' })
+    expect(error.message).toContain('the COMMIT of another transaction')
+    await expectOnlyLate(opened, committed)
+  })
+
+  test('a transaction that goes on after that sends nothing more', async () => {
+    const opened = await open(ONE)
+    const { prisma } = opened
+    let second: { message: string } | undefined
+    const { committed, waiting } = await commit(opened, () => [
+      prisma.$transaction(
+        async (tx) => {
+          await failureOf(tx.log.create({ data: { text: 'too late' } }))
+          second = await failureOf(tx.log.create({ data: { text: 'later still' } }))
+        },
+        { maxWait: 20_000, timeout: 20_000 },
+      ),
+    ])
+    const error = await failureOf(waiting[0]!)
+    expect(second?.message).toContain('it did not begin')
+    expect(error.message).toContain('it did not begin')
+    await expectOnlyLate(opened, committed)
+  })
+
+  test('a transaction is told at its own `timeout`, and rolled back unseen', async () => {
+    const opened = await open({ ...ONE, timeout: '20s' })
+    const { prisma } = opened
+    const { committed, waiting } = await commit(opened, () => [
+      prisma.$transaction((tx) => tx.log.create({ data: { text: 'too late' } }), {
+        maxWait: 20_000,
+        timeout: 500,
+      }),
+    ])
+    expect(await failureOf(waiting[0]!)).toMatchObject({ code: 'P2028' })
+    await expectOnlyLate(opened, committed)
+  })
+
+  test('all are served when the standby is no longer asked for', async () => {
+    const opened = await open({ ...ONE, timeout: '20s', pipelining: 16 })
+    const { prisma } = opened
+    const { committed, waiting } = await commit(opened, () => [
+      prisma.log.count().then((count) => count),
+      prisma.log.createMany({ data: { text: 'next' } }).then(({ count }) => count),
+    ])
+    await standby('')
+    await committed
+    expect(await Promise.all(waiting)).toEqual([1, 1])
+    expect(await saved()).toEqual(['saved', 'next'])
   })
 })

@@ -203,8 +203,8 @@ export interface TransactionOptions {
    */
   autosave?: 'never' | 'always' | undefined
   /**
-   * Whether the connection goes to the next borrower as soon as COMMIT is written: its first statement follows on the
-   * wire, and the transaction still waits for its own answer. It saves a round trip where requests wait for connections.
+   * Whether the connection goes to the next transaction or read that waits as soon as COMMIT is written: its first
+   * statement follows on the wire, and the transaction still waits for its own answer. It saves a round trip.
    * Without effect with `queryTimeout`, `pool.reset`, `pooler: 'transaction'` and a `pg.Pool`. @defaultValue `true`
    */
   handOver?: boolean | undefined

@@ -114,8 +114,8 @@ export interface AcquireOptions {
   /** Whether a connection will do that others use at the same time. */
   readonly shared?: boolean | undefined
   /**
-   * Whether a connection will do that is handed over: on which another waits for the last answer. Who shares one that
-   * others have already may meet that in any case.
+   * Whether a connection will do on which the COMMIT of another is not answered. Until it is, the deadline of this
+   * request stays in force: see `Lease.overdue`.
    */
   readonly follows?: boolean | undefined
 }

@@ -2,6 +2,7 @@
 // standby which does not exist.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { type LocalPostgres, startLocalPostgres } from 'local-postgres'
+import pg from 'pg'
 import {
   isOutcomeUnknown,
   isPoolTimeout,
@@ -40,11 +41,31 @@ afterAll(async () => {
 async function standby(name: string): Promise<void> {
   await stage.database.query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`)
   await stage.database.query('SELECT pg_reload_conf()')
+  if (name !== '') await commitsWait()
+}
+
+/** The server's checkpointer reads the setting for all sessions, whenever it comes to that. */
+async function commitsWait(): Promise<void> {
+  const probe = new pg.Client({ connectionString: stage.database.url, application_name: 'probe' })
+  probe.on('error', () => {})
+  await probe.connect()
+  const commit = async (): Promise<void> => {
+    for (;;) await probe.query(`SELECT pg_logical_emit_message(true, 'probe', '')`)
+  }
+  const ended = commit().catch(() => {})
+  await endOf('probe', 'pg_terminate_backend')
+  await ended
+  await probe.end().catch(() => {})
+}
+
+/** Does something to the session of that name that waits for the standby, as soon as there is one. */
+async function endOf(name: string, what: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
   await eventually(async () => {
-    const [row] = await stage.database.query<{ synchronous_standby_names: string }>(
-      'SHOW synchronous_standby_names',
+    const done = await stage.database.query(
+      `SELECT ${what}(pid) FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'SyncRep'`,
+      [name],
     )
-    expect(row?.synchronous_standby_names).toBe(name)
+    expect(done).toHaveLength(1)
   })
 }
 
@@ -59,17 +80,6 @@ async function open(pool: PoolOptions = {}, options: RealPoolAdapterOptions = {}
 async function saved(): Promise<string[]> {
   const rows = await stage.database.query<{ text: string }>('SELECT "text" FROM "Log" ORDER BY "id"')
   return rows.map(({ text }) => text)
-}
-
-/** Does something to the session that waits for the standby, as soon as there is one. */
-async function toTheWaiting(what: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
-  await eventually(async () => {
-    const done = await stage.database.query(
-      `SELECT ${what}(pid) FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'SyncRep'`,
-      [SUBJECT],
-    )
-    expect(done).toHaveLength(1)
-  })
 }
 
 /** The ways in which a write is saved, each with the text 'saved'. */
@@ -116,7 +126,7 @@ describe('a commit that no synchronous standby confirms', () => {
     const { prisma, adapter } = await open()
     await standby('nobody')
     const failed = failureOf(write(prisma))
-    await toTheWaiting('pg_cancel_backend')
+    await endOf(SUBJECT, 'pg_cancel_backend')
     await expectUnconfirmed(await failed)
     await standby('')
     await expectWhole(stage, adapter.pool)
@@ -142,7 +152,7 @@ describe('a commit that no synchronous standby confirms', () => {
     const { prisma, adapter } = await open()
     await standby('nobody')
     const failed = failureOf(write(prisma))
-    await toTheWaiting('pg_terminate_backend')
+    await endOf(SUBJECT, 'pg_terminate_backend')
     await expectUnconfirmed(await failed)
     await standby('')
     await expectWhole(stage, adapter.pool)
@@ -168,7 +178,7 @@ describe('a commit that no synchronous standby confirms', () => {
         await eventually(() => expect(adapter.pool.getStats().requestsWaiting).toBe(1))
       }),
     )
-    await toTheWaiting('pg_cancel_backend')
+    await endOf(SUBJECT, 'pg_cancel_backend')
     await expectUnconfirmed(await failed)
     expect(await next).toBe(1)
   })

@@ -2,23 +2,46 @@
 // one reaches another; transactions have their connections alone.
 import { Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals'
-import { isOutcomeUnknown, type PoolOptions } from 'prisma-pg-real-pool'
+import { isOutcomeUnknown, isRetryable, type PoolOptions } from 'prisma-pg-real-pool'
 import { BACKEND, type OtherOptions } from '../support/backends.js'
 import { eventually } from '../support/eventually.js'
 import { describeOrSkip } from '../support/or-skip.js'
-import { createWorld, errorOf, expectAtRest, gate, pidOf, SUBJECT, warmUp, type World } from './support.js'
+import { WireTap } from '../support/wire-tap.js'
+import {
+  createWorld,
+  errorOf,
+  expectAtRest,
+  gate,
+  logged,
+  pidOf,
+  sessionEnds,
+  SUBJECT,
+  warmUp,
+  type World,
+} from './support.js'
 
 const describeWhereShared = describeOrSkip(
   BACKEND === 'native' ? undefined : `over ${BACKEND} each call has a connection alone`,
 )
 
 let world: World
+let tappedUrl: string
+const tap = new WireTap()
 
 beforeAll(async () => {
   world = await createWorld()
+  // A read that takes as long as `pace` says.
+  await world.database.query(`
+    CREATE TABLE pace (seconds float8);
+    INSERT INTO pace VALUES (0);
+    CREATE VIEW paced AS SELECT count(*)::int AS n FROM (SELECT pg_sleep(seconds) FROM pace) AS slept`)
+  tappedUrl = await tap.inFrontOf(world.database.url)
 })
 
-afterAll(() => world.close())
+afterAll(async () => {
+  await world.close()
+  tap.close()
+})
 
 beforeEach(() => world.empty())
 
@@ -53,6 +76,48 @@ function many(
 ): Promise<PromiseSettledResult<unknown>[]> {
   return Promise.allSettled(Array.from({ length: count }, (_, index) => call(index)))
 }
+
+describeWhereShared('when a connection that calls share is lost', () => {
+  /** Sends seven reads and a write behind a read that the server is at, and ends the connection then. */
+  async function lose(end: (pid: number) => unknown) {
+    const { adapter, prisma } = await open(1, {}, { connectionString: tappedUrl })
+    // What a call needs for the first time, it has by now.
+    await Promise.all([pidOf(prisma), prisma.log.count()])
+    const { requestsNum } = adapter.pool.getStats()
+    await world.database.query('UPDATE pace SET seconds = 2')
+    // In one moment: nobody is sent behind a call that is slow.
+    const first = prisma.$queryRaw<{ n: number }[]>`SELECT n FROM paced`.then((rows) => rows)
+    const reads = many(7, (n) => prisma.$queryRaw<{ n: number }[]>`SELECT ${n}::int AS n`)
+    const write = prisma.$executeRaw`INSERT INTO "Log" ("text") VALUES ('who knows')`.then(() => 'saved')
+    for (const each of [first, write]) each.catch(() => {})
+    const pid = await sleeping()
+    await world.database.query('UPDATE pace SET seconds = 0')
+    expect(adapter.pool.getStats()).toMatchObject({ requestsNum: requestsNum + 9, requestsWaiting: 0 })
+    await end(pid)
+    const settled = await Promise.allSettled([first, write])
+    await sessionEnds(world, pid)
+    return { reads: await reads, first: settled[0], write: settled[1], saved: await logged(world) }
+  }
+
+  const READ = Array.from({ length: 7 }, (_, n) => ({ status: 'fulfilled', value: [{ n }] }))
+
+  test('by a reset on the way, all reads run again, and the outcome of a write is unknown', async () => {
+    const { reads, first, write, saved } = await lose(() => tap.cut())
+    expect(reads).toEqual(READ)
+    expect(first).toEqual({ status: 'fulfilled', value: [{ n: 1 }] })
+    expect(isOutcomeUnknown((write as PromiseRejectedResult).reason)).toBe(true)
+    expect(saved.length).toBeLessThan(2)
+  })
+
+  test('by an administrator, what was behind the first read runs again', async () => {
+    const kill = (pid: number) => world.database.query('SELECT pg_terminate_backend($1)', [pid])
+    const { reads, first, write, saved } = await lose(kill)
+    expect(reads).toEqual(READ)
+    expect(isRetryable((first as PromiseRejectedResult).reason)).toBe(true)
+    expect(write).toEqual({ status: 'fulfilled', value: 'saved' })
+    expect(saved).toEqual(['who knows'])
+  })
+})
 
 describeWhereShared('calls that share connections', () => {
   test('1,000 at the same time on 2 connections have each its own result, or its own error', async () => {

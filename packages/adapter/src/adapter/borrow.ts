@@ -2,13 +2,15 @@
 import type { PgConnection } from '../pg/connection.js'
 import type { Lender } from '../pg/lender.js'
 import { type Facts, factsOf } from '../pg/sql/facts.js'
-import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
+import { didNotStart, statementOutcomeOf, wasUnanswered } from '../pg/statement-errors.js'
 import type { Lease } from '../pool/lease.js'
 import type { AcquireOptions } from '../pool/types.js'
 import { notConfirmed, openedByHand, outcomeUnknown } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
+/** How often a read may run that the server was at: if it ends the server, for lack of memory, it must not go on. */
+const MOST_READS = 2
 
 const ALONE: AcquireOptions = {}
 const SHARED: AcquireOptions = { shared: true }
@@ -25,7 +27,8 @@ export function loanFor(lender: Lender, facts: Facts): AcquireOptions {
 
 /**
  * Runs one statement, or one script, on a connection of its own, or one that it shares. If the statement certainly did
- * not start, it runs again on another connection. Otherwise a write without an answer has an unknown outcome.
+ * not start, it runs again on another connection; a read does, too, if its connection is lost without an answer.
+ * Otherwise a write without an answer has an unknown outcome.
  */
 export async function borrow<T>(
   lender: Lender,
@@ -40,9 +43,11 @@ export async function borrow<T>(
       result = await lease.inTime(work(lease.connection))
     } catch (error) {
       const { overdue } = lease
+      const { isBroken } = lease.connection
       end(lease)
       if (error === overdue) throw error
       if (didNotStart(error) && attempt < MOST_ATTEMPTS) continue
+      if (isBroken && wasUnanswered(error) && factsOf(text).isRead && attempt < MOST_READS) continue
       const outcome = statementOutcomeOf(error)
       if (outcome === 'unconfirmed') throw notConfirmed(error as Error)
       if (outcome !== 'unknown' || factsOf(text).isRead) throw error

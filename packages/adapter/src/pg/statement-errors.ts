@@ -154,6 +154,14 @@ export function overrunError(limitMs: number, cause: unknown): Error {
   return error
 }
 
+/**
+ * Whether nobody has said a word about the statement: neither PostgreSQL nor a pooler, which may have ended it on
+ * purpose, nor a timeout of ours.
+ */
+export function wasUnanswered(error: unknown): boolean {
+  return statementOutcomeOf(error) === 'unknown' && severityOf(error) === undefined && !hasOverrun(error)
+}
+
 /** For a statement that did not run because its connection is lost: says what ended the connection. */
 export function lostBefore(outcome: 'notSent' | 'notStarted', lost: Error): Error {
   const error = Object.assign(new Error(lost.message, { cause: lost }), lost)

@@ -71,7 +71,7 @@ async function commitSlowly({ prisma, adapter }: Opened, others: () => Promise<u
   const pid = await eventually(async () => {
     const [row] = await world.database.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity
-        WHERE application_name = '${SUBJECT}' AND query = 'COMMIT' AND wait_event = 'PgSleep'`,
+        WHERE datname = current_database() AND application_name = '${SUBJECT}' AND query = 'COMMIT' AND wait_event = 'PgSleep'`,
     )
     expect(row).toBeDefined()
     return row!.pid
@@ -91,7 +91,8 @@ async function saidBehindCommit(count = 1): Promise<string[]> {
     { timeoutMs: SLOW_S * 400 },
   ).catch(() => {})
   const [row] = await world.database.query<{ query: string }>(
-    `SELECT query FROM pg_stat_activity WHERE application_name = '${SUBJECT}'`,
+    `SELECT query FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = '${SUBJECT}'`,
   )
   expect(row?.query).toBe('COMMIT')
   return behind()

@@ -61,7 +61,7 @@ function sleeping(since = '0 s'): Promise<number> {
   return eventually(async () => {
     const [row] = await world.database.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity
-        WHERE application_name = '${SUBJECT}' AND wait_event = 'PgSleep'
+        WHERE datname = current_database() AND application_name = '${SUBJECT}' AND wait_event = 'PgSleep'
           AND query_start <= clock_timestamp() - $1::interval`,
       [since],
     )
@@ -304,7 +304,8 @@ describeWhereShared('a connection lost while calls share it', () => {
       )
       await eventually(() => expect(adapter.pool.getStats().poolAvailable).toBe(0))
       const ended = await world.database.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${SUBJECT}' LIMIT 1`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = '${SUBJECT}' LIMIT 1`,
       )
       expect(ended).toHaveLength(1)
       results.push(...(await writes))

@@ -1,7 +1,7 @@
 /** COMMIT, and what its answer says: only that of the server tells whether anything was saved. */
 import { columnsOf } from '../convert/columns.js'
 import type { PgConnection } from '../pg/connection.js'
-import { didNotStart, statementOutcomeOf } from '../pg/statement-errors.js'
+import { didNotStart, mismatch, statementOutcomeOf } from '../pg/statement-errors.js'
 import {
   type Failure,
   lostBeforeCommit,
@@ -40,7 +40,9 @@ export async function commit(
     if (outcome === 'failed') throw error
     throw outcomeUnknown('the transaction was committed', error)
   }
-  if (tag !== 'COMMIT') throw nothingSaved(failure)
+  if (tag === 'COMMIT') return
+  if (tag === 'ROLLBACK') throw nothingSaved(failure)
+  throw outcomeUnknown('the transaction was committed', mismatch('COMMIT', tag))
 }
 
 /** Runs a statement without arguments or rows, and returns the command tag that the server answers with. */

@@ -86,6 +86,26 @@ export function didNotBegin(error: Error): DriverAdapterError {
   return new TransactionClosedError(`Transaction already closed: it did not begin (${error.message}).`)
 }
 
+/** The server answered BEGIN by something else: the statement behind it may have run by itself, or in another transaction. */
+export function answeredByAnother(error: Error): DriverAdapterError {
+  return mixedUp(`${error.message}. It is not known whether anything that was sent with it was saved.`)
+}
+
+/** The server says that no transaction is open behind a statement that ends none: the statement was saved by itself. */
+export function notOpen(text: string): DriverAdapterError {
+  return mixedUp(
+    `no transaction is open behind the statement ${excerpt(text)}, which does not end one. It is not known what of the ` +
+      'transaction was saved: the server, or a pooler before it, runs one connection in several sessions, or several ' +
+      'connections in one.',
+  )
+}
+
+function mixedUp(message: string): DriverAdapterError {
+  const error = new TransactionClosedError(`Transaction already closed: ${message}`)
+  withOutcome(error.meta.driverAdapterError, 'unknown')
+  return withOutcome(error, 'unknown')
+}
+
 /** A transaction that a statement of the user's has ended; what became of it is what that statement said. */
 export function endedByHand(text: string): DriverAdapterError {
   return new TransactionClosedError(

@@ -16,7 +16,14 @@ import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
 import { factsOf } from '../pg/sql/facts.js'
-import { didNotStart, hasOverrun, statementOutcomeOf, wasBefore, wasStale } from '../pg/statement-errors.js'
+import {
+  didNotStart,
+  hasOverrun,
+  isMismatch,
+  statementOutcomeOf,
+  wasBefore,
+  wasStale,
+} from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { publisherOfTransaction, type TransactionPublisher } from '../observe/transactions.js'
 import type { AdapterSettings } from '../resolved-options.js'
@@ -30,10 +37,12 @@ import { openingOf } from './opening.js'
 import { Preamble } from './preamble.js'
 import {
   alreadyClosed,
+  answeredByAnother,
   didNotBegin,
   endedByHand,
   type Failure,
   notConfirmed,
+  notOpen,
   nothingSaved,
   outcomeUnknown,
   withReason,
@@ -52,8 +61,15 @@ export async function startTransaction(
   return new RealPoolTransaction(lender, settings, preamble, lease)
 }
 
+interface Answer {
+  readonly tag: string
+}
+
+/** The answers to statements that end a transaction. */
+const ENDS: ReadonlySet<string> = new Set(['COMMIT', 'ROLLBACK', 'PREPARE TRANSACTION'])
+
 /** What goes over the wire for one call, behind the commands that go before it. */
-type Send<T> = (connection: PgConnection, before: readonly string[]) => Promise<T>
+type Send<T extends Answer> = (connection: PgConnection, before: readonly string[]) => Promise<T>
 
 class RealPoolTransaction implements Transaction {
   readonly provider = 'postgres'
@@ -212,7 +228,7 @@ class RealPoolTransaction implements Transaction {
     await this.#run(
       text,
       () => this.#preamble.beforeCommand(),
-      (connection, before) => command(connection, text, before),
+      async (connection, before) => ({ tag: await command(connection, text, before) }),
     )
   }
 
@@ -234,7 +250,7 @@ class RealPoolTransaction implements Transaction {
     return result
   }
 
-  async #run<T>(text: string, takeBefore: () => string[], send: Send<T>): Promise<T> {
+  async #run<T extends Answer>(text: string, takeBefore: () => string[], send: Send<T>): Promise<T> {
     try {
       this.#lease ??= await this.#acquire()
       const isFirst = !this.#preamble.hasBegun
@@ -261,7 +277,7 @@ class RealPoolTransaction implements Transaction {
    * A connection that died while it was idle may show it only now. As long as the server has not answered, nobody
    * has seen anything of the transaction, and nothing of it was saved: it begins anew on another connection.
    */
-  async #sendFirst<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
+  async #sendFirst<T extends Answer>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         if (this.#lease?.overdue !== undefined) throw this.#lease.overdue
@@ -284,7 +300,7 @@ class RealPoolTransaction implements Transaction {
           await command(lease.connection, 'ROLLBACK')
           continue
         }
-        if (!isBroken || hasBegun || hasOverrun(error)) throw error
+        if (!isBroken || hasBegun || hasOverrun(error) || this.#endedBy !== undefined) throw error
         this.#lease = undefined
         void lease.release()
         this.#lease = await this.#acquire().catch((failure: Error) => {
@@ -304,7 +320,7 @@ class RealPoolTransaction implements Transaction {
     })
   }
 
-  async #send<T>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
+  async #send<T extends Answer>(text: string, before: readonly string[], send: Send<T>): Promise<T> {
     const lease = this.#lease as Lease<PgConnection>
     const { connection } = lease
     // After a rollback, or when the lease was overdue, the connection is the pool's again: its status says nothing of
@@ -313,13 +329,13 @@ class RealPoolTransaction implements Transaction {
     const isOver = () => isOurs() && !connection.isBroken && !connection.isInTransaction
     try {
       const result = await send(connection, before)
+      if (isOver() && !ENDS.has(result.tag)) throw (this.#endedBy = notOpen(text))
       if (isOver() || factsOf(text).chains) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
-      if (statementOutcomeOf(error) === 'unconfirmed') {
-        this.#endedBy = notConfirmed(error as Error)
-        throw this.#endedBy
-      }
+      if (this.#endedBy !== undefined) throw error
+      if (isMismatch(error)) throw (this.#endedBy = answeredByAnother(error))
+      if (statementOutcomeOf(error) === 'unconfirmed') throw (this.#endedBy = notConfirmed(error as Error))
       if (connection.isBroken && isOurs() && factsOf(text).commits && !didNotStart(error)) {
         this.#endedBy = outcomeUnknown('the transaction was committed', error)
         throw this.#endedBy

@@ -41,6 +41,7 @@ import {
 } from './statement.js'
 import {
   isFatal,
+  isMismatch,
   isOfPostgres,
   lostBefore,
   noteAnswered,
@@ -355,6 +356,12 @@ export class PgConnection {
   /** Rejects with the error once the server is ready for the next statement, or never will be. */
   async #whenReady(error: unknown): Promise<never> {
     if (isFatal(error)) throw error
+    if (isMismatch(error)) {
+      // What comes next on this connection may be another's answer, too.
+      this.#lose(error)
+      this.destroy()
+      throw error
+    }
     if (!isBusy(this.client) || (await this.becomesReady())) {
       noteAnswered(error)
     } else {

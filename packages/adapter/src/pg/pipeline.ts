@@ -11,6 +11,7 @@ import type { Overrun } from './overrun.js'
 import { type Callback, Script } from './statement.js'
 import {
   isFatal,
+  isMismatch,
   noteAnswered,
   noteHitByMistake,
   overrunError,
@@ -23,7 +24,7 @@ export interface PipelineEvents {
   watch(onCancel: (cancelled: Promise<boolean>) => void): Overrun | undefined
   /** Waits until a cancel request can hit nothing that is sent from now on. */
   outlive(cancelled: Promise<boolean>): Promise<void>
-  /** The server has reported an error, and is silent since. */
+  /** The connection is of no more use: the server is silent behind an error, or mixes up its answers. */
   onSilent(error: Error): void
 }
 
@@ -139,6 +140,7 @@ export class Pipeline {
     // Nothing that is behind it is answered any more, even where the socket's end never comes.
     if (isFatal(error)) return this.#onEnd()
     if (!isUsable(this.#client)) return this.#fail(flight, error)
+    if (isMismatch(error)) return this.#events.onSilent(error)
     flight.silence = this.#clock.setTimer(this.#settleMs, () => this.#events.onSilent(error), {
       keepAlive: true,
     })

@@ -137,6 +137,21 @@ export function noteBefore(error: unknown): void {
   if (error instanceof Error) before.add(error)
 }
 
+/** The server has answered a command by the tag of another: its answers belong to other statements, maybe other clients. */
+class MismatchError extends Error {
+  override readonly name = 'MismatchError'
+}
+
+export function mismatch(command: string, tag: string): Error {
+  return new MismatchError(
+    `${command} was answered by ${tag}: the server, or a pooler before it, mixes up the answers of its connections`,
+  )
+}
+
+export function isMismatch(error: unknown): error is Error {
+  return error instanceof MismatchError
+}
+
 /** See `hasOverrun`. */
 const overruns = new WeakSet<Error>()
 

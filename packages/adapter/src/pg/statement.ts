@@ -22,7 +22,7 @@
  */
 import { NO_VALUES, Packet, type WireValue } from './packet.js'
 import type { Prepared } from './prepared-statements.js'
-import { noteOutcome, statementOutcomeOf } from './statement-errors.js'
+import { mismatch, noteOutcome, statementOutcomeOf } from './statement-errors.js'
 import { type Facts, factsOf } from './sql/facts.js'
 import type { Texts } from './texts.js'
 
@@ -110,6 +110,12 @@ abstract class Sent<R> {
     wire.sendCopyFail(NO_COPY)
   }
 
+  /** The answer is not to be believed. Rejects at once: the rest of it may never come. */
+  protected refuse(error: Error): void {
+    this.readError = error
+    this.callback(error)
+  }
+
   handleError(error: Error): void {
     this.callback(this.readError ?? error)
   }
@@ -133,6 +139,26 @@ export class Script extends Sent<string> {
 
   handleRowDescription(): void {}
   handleDataRow(): void {}
+}
+
+/** The commands that go before a statement, by themselves in the simple protocol; returns the tag of the first. */
+export class Preceding extends Script {
+  readonly #first: string
+  #firstTag: string | undefined
+
+  constructor(commands: readonly string[], callback: Callback<string>) {
+    super(commands.join('; '), callback)
+    this.#first = commands[0] ?? ''
+  }
+
+  override noteComplete(tag: string): void {
+    if (this.#firstTag === undefined && !isAnswerTo(this.#first, tag)) this.refuse(mismatch(this.#first, tag))
+    this.#firstTag ??= tag
+  }
+
+  protected override result(): string {
+    return this.#firstTag ?? ''
+  }
 }
 
 export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
@@ -274,8 +300,13 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
   }
 
   override noteComplete(tag: string): void {
-    if (this.#unanswered > 0) this.#unanswered--
-    else this.tag = tag
+    if (this.#unanswered === 0) {
+      this.tag = tag
+      return
+    }
+    const command = this.#before[this.#before.length - this.#unanswered] ?? ''
+    this.#unanswered--
+    if (!isAnswerTo(command, tag)) this.refuse(mismatch(command, tag))
   }
 
   /** A statement without rows is described by no description at all (manual 54.7, NoData). */
@@ -290,6 +321,12 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
 /** Whether a query of node-postgres' client is one of ours. */
 export function isSent(query: unknown): query is Sent<unknown> {
   return query instanceof Sent
+}
+
+/** A command's tag begins with its first word (manual 54.7, CommandComplete). */
+function isAnswerTo(command: string, tag: string): boolean {
+  const end = tag.indexOf(' ')
+  return command.startsWith(end < 0 ? tag : tag.slice(0, end))
 }
 
 export function isStatement(query: unknown): query is Statement<Columns> {

@@ -23,6 +23,8 @@ export class FakeConnection {
 export class FakeConnector implements Connector<FakeConnection> {
   /** How long opening takes; `undefined` never ends. */
   openMs: number | undefined = 0
+  /** How many connections the server can serve at a time, as each connection finds out when it is open. */
+  limit: (connection: FakeConnection) => number | undefined = () => undefined
   /** Makes opening fail. */
   openError: Error | undefined
   isPermanent = false
@@ -65,6 +67,10 @@ export class FakeConnector implements Connector<FakeConnection> {
     this.opened.push(connection)
     this.mostAliveAtOnce = Math.max(this.mostAliveAtOnce, this.alive.length)
     return connection
+  }
+
+  limitOf(connection: FakeConnection): number | undefined {
+    return this.limit(connection)
   }
 
   async close(connection: FakeConnection, _reason?: CloseReason): Promise<void> {

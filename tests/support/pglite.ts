@@ -3,6 +3,8 @@
 // and in our process its answers would never cross with what we send.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 const ROOT = path.join(__dirname, '../..')
@@ -26,7 +28,9 @@ export interface SharedSessionServer {
  * - Beyond `maxConnections` (1 by default) `net.Server` closes a new socket without a word.
  * - A cancel request is read and dropped; 0.1.3 waits for the rest of it for ever.
  */
-export function startPglite({ maxConnections }: { maxConnections?: number } = {}): Promise<SharedSessionServer> {
+export function startPglite({
+  maxConnections,
+}: { maxConnections?: number } = {}): Promise<SharedSessionServer> {
   const options = JSON.stringify(maxConnections === undefined ? {} : { maxConnections })
   return startServer(`
     import { PGlite } from '@electric-sql/pglite'
@@ -39,8 +43,13 @@ export function startPglite({ maxConnections }: { maxConnections?: number } = {}
 
 /** Runs a program, an ES module, that sends the URL of its server once it listens. */
 export async function startServer(program: string): Promise<SharedSessionServer> {
-  const args = ['--input-type=module', '-e', program]
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  // What a server keeps for its user, it keeps here.
+  const folder = mkdtempSync(path.join(tmpdir(), 'pglite-'))
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: ROOT,
+    env: { ...process.env, XDG_DATA_HOME: folder },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const ended = once(child, 'exit').then(() => {
@@ -49,7 +58,13 @@ export async function startServer(program: string): Promise<SharedSessionServer>
   ended.catch(() => {}) // Known from then on by what fails.
   const signal = AbortSignal.timeout(START_WITHIN_MS)
   const [url] = (await Promise.race([once(child, 'message', { signal }), ended])) as [string]
-  return { url, stop: () => stop(child) }
+  return {
+    url,
+    stop: async () => {
+      await stop(child)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }
 
 async function stop(child: ChildProcess): Promise<void> {

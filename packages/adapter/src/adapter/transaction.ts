@@ -329,7 +329,11 @@ class RealPoolTransaction implements Transaction {
     const isOver = () => isOurs() && !connection.isBroken && !connection.isInTransaction
     try {
       const result = await send(connection, before)
-      if (isOver() && !ENDS.has(result.tag)) throw (this.#endedBy = notOpen(text))
+      if (isOver() && !ENDS.has(result.tag)) {
+        this.#endedBy = notOpen(text)
+        connection.distrust(this.#endedBy)
+        throw this.#endedBy
+      }
       if (isOver() || factsOf(text).chains) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {

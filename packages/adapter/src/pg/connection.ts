@@ -29,11 +29,13 @@ import { isDoneWithin } from './deadline.js'
 import type { Prepared, PreparedStatements } from './prepared-statements.js'
 import { type Overrun, untilOver, watch } from './overrun.js'
 import { Pipeline } from './pipeline.js'
+import type { SessionFacts } from './shared-session.js'
 import {
   type Callback,
   type Columns,
   isSent,
   isStatement,
+  Preceding,
   Script,
   Statement,
   type StatementConfig,
@@ -97,6 +99,7 @@ export class PgConnection {
   #isClosing = false
   #isGivenUp = false
   #onLost: ((error: Error) => void) | undefined
+  #sharesSession = false
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
   #isChanged = false
@@ -171,6 +174,26 @@ export class PgConnection {
     this.#examinedText = undefined
   }
 
+  /** Whether the server runs other connections in the same session (shared-session.ts). */
+  get sharesSession(): boolean {
+    return this.#sharesSession
+  }
+
+  /** From now on: nothing is prepared by name, nothing is sent before what it relies on is answered. */
+  shareSession(): void {
+    this.#sharesSession = true
+    this.statements = undefined
+  }
+
+  /** What the server said while it connected. */
+  get facts(): SessionFacts {
+    return {
+      ...backendKeyOf(this.client),
+      serverVersion: this.#settings.valueOf('server_version'),
+      sessionAuthorization: this.#settings.valueOf('session_authorization'),
+    }
+  }
+
   /** As it is now, the session is as it should be for a borrower. */
   markClean(): void {
     this.#forgetChange()
@@ -229,12 +252,12 @@ export class PgConnection {
 
   /** Whether one more may send on it: what is under way has left nothing behind so far, and is not going to. */
   get mayBeJoined(): boolean {
-    return !this.isBroken && !this.isChanged && !this.isInTransaction
+    return !this.#sharesSession && !this.isBroken && !this.isChanged && !this.isInTransaction
   }
 
   /** Whether another may send behind a COMMIT: where the wait for an answer has an end, each must wait for its own. */
   get mayBeFollowed(): boolean {
-    return !hasReadTimeout(this.client)
+    return !this.#sharesSession && !hasReadTimeout(this.client)
   }
 
   /** Whether the end of the transaction of whoever had it before is not answered yet. */
@@ -252,7 +275,26 @@ export class PgConnection {
     before: readonly string[] = NO_COMMANDS,
   ): Promise<StatementResult<C>> {
     if (this.#toSend > 0) this.#toSend--
+    if (this.#sharesSession && before.length > 0) return this.#runBehind(before, config)
     return this.#run(config, before, false)
+  }
+
+  /**
+   * Where the server takes messages of other connections between ours, each command must be one message, and BEGIN must
+   * be answered before anything is sent that relies on it.
+   */
+  async #runBehind<C extends Columns>(
+    commands: readonly string[],
+    config: StatementConfig<C>,
+  ): Promise<StatementResult<C>> {
+    this.#hasBegun = false
+    try {
+      await this.#settle<string>((callback) => submitQuery(this.client, new Preceding(commands, callback)))
+    } catch (error) {
+      noteBefore(error)
+      throw error
+    }
+    return this.#run(config, NO_COMMANDS, false)
   }
 
   /**
@@ -334,10 +376,7 @@ export class PgConnection {
     this.#pipeline ??= new Pipeline(this.client, this.#clock, SETTLE_MS, {
       watch: (onCancel) => this.#watch(onCancel),
       outlive: (cancelled) => this.#outlive(cancelled),
-      onSilent: (error) => {
-        this.#lose(error)
-        this.destroy()
-      },
+      onSilent: (error) => this.distrust(error),
     })
     return this.#pipeline
   }
@@ -357,9 +396,7 @@ export class PgConnection {
   async #whenReady(error: unknown): Promise<never> {
     if (isFatal(error)) throw error
     if (isMismatch(error)) {
-      // What comes next on this connection may be another's answer, too.
-      this.#lose(error)
-      this.destroy()
+      this.distrust(error)
       throw error
     }
     if (!isBusy(this.client) || (await this.becomesReady())) {
@@ -420,8 +457,12 @@ export class PgConnection {
 
   /** Learns of a session that others began what the server had told them. */
   async adopt(): Promise<void> {
-    const { rows } = await this.run({ text: READ_SETTINGS, values: [], columnsOf: () => ({ parsers: [] }) })
-    for (const [name, value] of rows as [string, string | null][]) {
+    // In the simple protocol: a server that runs all connections in one session may put another's messages between ours.
+    const { rows } = await this.client.query<[string, string | null]>({
+      text: READ_SETTINGS,
+      rowMode: 'array',
+    })
+    for (const [name, value] of rows) {
       if (value !== null) this.#settings.report(name, value)
     }
   }
@@ -476,6 +517,12 @@ export class PgConnection {
     // A stream of the user's own may know neither.
     if (isInUse) socket.ref?.()
     else socket.unref?.()
+  }
+
+  /** Ends the connection for what the server said, or did not say: its next answer may be that to something else. */
+  distrust(error: Error): void {
+    this.#lose(error)
+    this.destroy()
   }
 
   destroy(): void {

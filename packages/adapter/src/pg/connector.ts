@@ -18,7 +18,16 @@ import { type Deadline, within } from './deadline.js'
 import { excerpt } from './excerpt.js'
 import { acceptPlain, requireChannelBinding, tellingOf, watchEncryption } from './encryption.js'
 import { runHook } from './hooks.js'
+import { quoteIdentifier } from './identifier.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
+import {
+  ASK_SESSION,
+  evidenceOfOneSession,
+  haveOneKey,
+  isUnusual,
+  type SessionAnswer,
+} from './shared-session.js'
+import { isFatal } from './statement-errors.js'
 import type { Encryption, TlsPlan } from './tls-config.js'
 
 export interface ConnectorOptions extends ConnectionHooks {
@@ -43,8 +52,13 @@ export class PgConnector implements Connector<PgConnection> {
   readonly #clock: Clock
   readonly #names = new StatementNames()
   readonly #route: Route
+  /** Those that are live, to be compared with the next. */
+  readonly #connections = new Set<PgConnection>()
+  /** What a server that says unusual things of its sessions has answered to the question. */
+  #answer: SessionAnswer | undefined
   #target: string
   #hasWarned = false
+  #hasWarnedOfSession = false
 
   constructor(config: ConnectionConfig, options: ConnectorOptions, clock: Clock) {
     this.#config = config
@@ -120,6 +134,7 @@ export class PgConnector implements Connector<PgConnection> {
       if (connection.isBroken || connection.isBusy) {
         throw connection.lostBy ?? new Error('the server was not ready')
       }
+      await this.learnSession(connection)
       if (this.#options.sharesSessions) await connection.pinDateStyle()
       await this.#configure(connection)
     } catch (error) {
@@ -131,13 +146,51 @@ export class PgConnector implements Connector<PgConnection> {
     return connection
   }
 
+  /**
+   * Finds out whether the server runs all its connections in one session, before anything is sent on this one that
+   * could mix with what others send. An ordinary server is not asked.
+   */
+  protected async learnSession(connection: PgConnection): Promise<void> {
+    const { facts } = connection
+    const hasTwin = [...this.#connections].some(
+      (other) => other !== connection && haveOneKey(facts, other.facts),
+    )
+    this.#connections.add(connection)
+    connection.client.once('end', () => this.#connections.delete(connection))
+    if (!hasTwin && !isUnusual(facts)) return
+    if (hasTwin || this.#answer === undefined) this.#answer = await askSession(connection)
+    const evidence = evidenceOfOneSession(facts, this.#answer, hasTwin)
+    if (evidence === undefined) return
+    for (const each of hasTwin ? this.#connections : [connection]) each.shareSession()
+    this.#warnOfSession(evidence)
+  }
+
+  #warnOfSession(evidence: string): void {
+    if (this.#hasWarnedOfSession) return
+    this.#hasWarnedOfSession = true
+    process.emitWarning(
+      `the server ${this.#target} runs all its connections in one session (${evidence}): the pool uses one connection`,
+      {
+        code: 'REAL_POOL_ONE_SESSION',
+        detail:
+          'No statement is prepared by name, and calls wait for each other. This is as it must be with a development ' +
+          'server. See "Prisma\'s development server" in docs/faq.md.',
+      },
+    )
+  }
+
+  /** One, where all connections share one session. */
+  limitOf(connection: PgConnection): number | undefined {
+    return connection.sharesSession ? 1 : undefined
+  }
+
   /** Gives a connection what its statements need. */
   protected equip(connection: PgConnection): void {
     const { queryTimeoutMs: ms, statementCacheSize } = this.#options
     connection.route = this.#route
     connection.limit = ms === Infinity ? undefined : { ms, cancel: (late) => this.cancel(late) }
     connection.statements =
-      statementCacheSize === 0
+      statementCacheSize === 0 || connection.sharesSession
         ? undefined
         : (connection.statements ?? new PreparedStatements(this.#names, statementCacheSize))
   }
@@ -187,6 +240,12 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   async #configure(connection: PgConnection): Promise<void> {
+    const { schema } = this.#config
+    // A session that began before its clients came has taken no settings from them.
+    if (connection.sharesSession && schema !== undefined) {
+      await connection.script(`SET search_path TO ${quoteIdentifier(schema)}`)
+      connection.markClean()
+    }
     const { configure } = this.#options
     if (configure !== undefined) await this.#runHook(connection, 'configure', configure)
     else if (!connection.isChanged) connection.markClean()
@@ -207,6 +266,8 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   protected cancel(connection: PgConnection): Promise<boolean> {
+    // PGlite does not look at its sockets while a statement runs.
+    if (connection.sharesSession) return Promise.resolve(true)
     const { client, stream } = connection
     const config = { ssl: client.ssl, ...(stream === undefined ? {} : { stream }) }
     const wire = new pg.Connection(config) as unknown as CancelWire
@@ -255,6 +316,19 @@ export class PgConnector implements Connector<PgConnection> {
   #timeoutError(): Error {
     const message = `no connection within ${this.#options.limitMs} ms (connectTimeout)`
     return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
+  }
+}
+
+const UNKNOWN_SESSION: SessionAnswer = { version: '', pid: 0 }
+
+async function askSession(connection: PgConnection): Promise<SessionAnswer> {
+  try {
+    const { rows } = await connection.client.query<SessionAnswer>(ASK_SESSION)
+    return rows[0] ?? UNKNOWN_SESSION
+  } catch (error) {
+    // A server that does not know these functions is not PGlite.
+    if (isFatal(error) || connection.isBroken) throw error
+    return UNKNOWN_SESSION
   }
 }
 

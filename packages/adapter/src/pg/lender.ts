@@ -223,6 +223,7 @@ class PoolLender implements Lender {
 
   async #ask(pids: readonly number[], over?: AbortSignal): Promise<ServerAnswer> {
     if (this.#sharesSessions) return { error: 'behind a pooler, it knows other connections than ours' }
+    if (this.limit === 1) return { error: 'all its connections share one session, which is busy' }
     if (pids.length === 0) return { processes: [] }
     try {
       return { processes: await askServer(this.#connector, pids, this.#clock, over) }
@@ -230,6 +231,11 @@ class PoolLender implements Lender {
       if (over?.aborted === true) return { error: String(over.reason) }
       return { error: this.#connector.explain(error).message }
     }
+  }
+
+  /** How many connections the server can serve at a time, as far as that is known. */
+  protected get limit(): number {
+    return this.#pool.limit
   }
 
   /** The gauges of this moment, beside these counters. */
@@ -310,7 +316,7 @@ class PgPoolLender extends PoolLender implements PgPoolWatcher {
     const { totalCount: poolSize, idleCount: poolAvailable } = this.#pgPool
     return Object.freeze({
       ...super.statsOf(counters),
-      poolMax: maxSizeOf(this.#pgPool),
+      poolMax: Math.min(maxSizeOf(this.#pgPool), this.limit),
       poolSize,
       poolAvailable,
     })

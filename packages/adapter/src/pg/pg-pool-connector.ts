@@ -108,7 +108,10 @@ export class PgPoolConnector extends PgConnector {
       await this.#clock.turn()
     }
     if (connection.isInTransaction) await connection.endWork()
-    if (idleSince === undefined) await connection.adopt()
+    if (idleSince === undefined) {
+      await connection.adopt()
+      await this.learnSession(connection)
+    }
     connection.markClean()
     if (connection.condition !== 'clean') throw connection.lostBy ?? new Error('the client was not ready')
   }

@@ -70,6 +70,9 @@ export interface Sizes {
 
 export class Ledger<C, W extends QueueItem> {
   #sizes: Sizes
+  /** The sizes without the limit. */
+  #wanted: Sizes
+  #limit = Infinity
   readonly #idle = new List<Entry<C>>()
   readonly #waiters = new Queue<W>()
   readonly #entries = new Set<Entry<C>>()
@@ -82,7 +85,7 @@ export class Ledger<C, W extends QueueItem> {
   #leastIdle: number
 
   constructor(sizes: Sizes) {
-    this.#sizes = sizes
+    this.#sizes = this.#wanted = sizes
     this.#leastIdle = sizes.minSize
   }
 
@@ -91,7 +94,27 @@ export class Ledger<C, W extends QueueItem> {
   }
 
   resize(sizes: Pick<Sizes, 'minSize' | 'maxSize'>): void {
-    this.#sizes = { ...this.#sizes, ...sizes }
+    this.#wanted = { ...this.#wanted, ...sizes }
+    this.#applyLimit()
+  }
+
+  /** How many connections the server can serve at a time: no size is larger. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit
+    this.#applyLimit()
+  }
+
+  #applyLimit(): void {
+    const { minSize, maxSize } = this.#wanted
+    this.#sizes = {
+      ...this.#wanted,
+      minSize: Math.min(minSize, this.#limit),
+      maxSize: Math.min(maxSize, this.#limit),
+    }
   }
 
   get idle(): number {

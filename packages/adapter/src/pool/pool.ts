@@ -199,6 +199,11 @@ export class Pool<C> {
     this.#conditions.notify()
   }
 
+  /** How many connections the server can serve at a time, as far as that is known. */
+  get limit(): number {
+    return this.#ledger.limit
+  }
+
   getStats(counters = this.#counters): PoolStats {
     return counters.snapshot(this.settings.name, this.#ledger.sizes, this.#ledger.counts())
   }
@@ -405,11 +410,24 @@ export class Pool<C> {
   // --- What happens to connections ---
 
   #onOpened(connection: C, connectMs: number): void {
+    const isLimited = this.#limitTo(this.#connector.limitOf?.(connection) ?? Infinity)
     // Whoever is told may ask for a connection: not told before this one counts, lest there be one too many.
     this.#circulation.admit(connection, () => this.#observer?.onOpened(connection, connectMs))
+    if (isLimited) {
+      this.#supply.fill()
+      this.#supply.grow()
+    }
     // It may have to be cleaned first, or be of no use.
     this.#sharing?.serve()
     this.#conditions.notify()
+  }
+
+  /** Gives up what is being opened beyond the limit; returns whether it is another limit than before. */
+  #limitTo(limit: number): boolean {
+    if (limit === this.#ledger.limit) return false
+    this.#ledger.limit = limit
+    if (Number.isFinite(limit)) this.#supply.stop()
+    return true
   }
 
   #onLost({ connection }: Entry<C>, error: Error, wasIdle: boolean): void {

@@ -21,6 +21,8 @@ export interface Connector<C> {
    * attempt is given up and rejects.
    */
   open(signal: AbortSignal): Promise<C>
+  /** How many connections the server can serve at a time, by what this one has found out; `undefined`: any number. */
+  limitOf?(connection: C): number | undefined
   /** Closes a connection in good order, and by force when that takes too long. Never rejects. */
   close(connection: C, reason: CloseReason): Promise<void>
   /** Closes a connection at once, whatever it is doing. Never throws. */

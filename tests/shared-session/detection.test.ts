@@ -1,7 +1,7 @@
 // Which servers are found to run all their connections in one session, what the pool does then, and which are not.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { RealPoolAdapter } from 'prisma-pg-real-pool'
-import { createWorld, PATIENT, warmUp, type World } from '../prisma/support.js'
+import { isOutcomeUnknown, RealPoolAdapter } from 'prisma-pg-real-pool'
+import { createWorld, errorOf, PATIENT, warmUp, type World } from '../prisma/support.js'
 import { collectWarnings } from '../integration/support.js'
 import { eventually } from '../support/eventually.js'
 import { startPglite } from '../support/pglite.js'
@@ -80,6 +80,35 @@ describe('PGlite', () => {
     const texts = (await prisma.log.findMany()).map(({ text }) => text)
     await prisma.log.deleteMany()
     expect(texts).toEqual(['two'])
+  })
+
+  test('reports a failed write as any server does', async () => {
+    const prisma = stage.open(new RealPoolAdapter({ connectionString: stage.url }))
+    await prisma.user.create({ data: { email: 'a@a' } })
+    const error = await errorOf(prisma.user.create({ data: { email: 'a@a' } }))
+    expect(error).toMatchObject({ code: 'P2002' })
+    expect(isOutcomeUnknown(error)).toBe(false)
+    expect(await prisma.user.count()).toBe(1)
+  })
+
+  test('rolls back a transaction that its timeout ends, and goes on', async () => {
+    const prisma = stage.open(new RealPoolAdapter({ connectionString: stage.url }))
+    const late = prisma.$transaction(
+      async (tx) => {
+        await tx.log.create({ data: { text: 'late' } })
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        await tx.log.create({ data: { text: 'later' } })
+      },
+      { maxWait: PATIENT.maxWait, timeout: 200 },
+    )
+    await expect(late).rejects.toMatchObject({ code: 'P2028' })
+    expect(await prisma.log.count()).toBe(0)
+  })
+
+  test('gives the connection of a statement that takes too long back to the next caller', async () => {
+    const prisma = stage.open(new RealPoolAdapter({ connectionString: stage.url, queryTimeout: '200ms' }))
+    await expect(prisma.$queryRaw`SELECT pg_sleep(1)::text`).rejects.toThrow()
+    expect(await prisma.$queryRaw`SELECT 1 AS one`).toEqual([{ one: 1 }])
   })
 
   describe('that a proxy makes look like any other server', () => {

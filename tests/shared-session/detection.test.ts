@@ -1,4 +1,4 @@
-// Which servers are found to run all their connections in one session, what the pool does then, and which are not.
+// The pool finds servers that run all connections in one session, and no others, and uses one connection to them.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { isOutcomeUnknown, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createWorld, errorOf, PATIENT, warmUp, type World } from '../prisma/support.js'
@@ -9,7 +9,7 @@ import { type Rewrite, Rewriter, textBody } from '../support/rewriter.js'
 import { WireTap } from '../support/wire-tap.js'
 import { ALL_WELL, auditOf, createStage, type Stage, underLoad } from './support.js'
 
-/** Gives every connection the key that `keyOf` makes of its own. */
+/** Gives every connection another key. */
 function withKey(keyOf: (processId: number, secretKey: number) => [number, number]): Rewrite {
   return (type, body) => {
     if (type !== 'K') return body
@@ -107,7 +107,7 @@ describe('PGlite', () => {
 
   test('gives the connection of a statement that takes too long back to the next caller', async () => {
     const prisma = stage.open(new RealPoolAdapter({ connectionString: stage.url, queryTimeout: '200ms' }))
-    await expect(prisma.$queryRaw`SELECT pg_sleep(1)::text`).rejects.toThrow()
+    await expect(prisma.$queryRaw`SELECT pg_sleep(3)::text`).rejects.toThrow()
     expect(await prisma.$queryRaw`SELECT 1 AS one`).toEqual([{ one: 1 }])
   })
 

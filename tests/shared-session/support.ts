@@ -15,7 +15,7 @@ export interface Stage {
   open(adapter: SqlDriverAdapterFactory): PrismaClient
   /** Disconnects every client. */
   disconnect(): Promise<void>
-  /** Asks on a connection of its own. Disconnects every client before: the server may take one connection only. */
+  /** Runs on a separate connection. Disconnects every client before: the server may take one connection only. */
   query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]>
   close(): Promise<void>
 }
@@ -59,10 +59,10 @@ export async function createStage(start: () => Promise<SharedSessionServer>): Pr
 export interface Outcome {
   /** Reads that failed, or returned other rows than they asked for. */
   readonly wrongReads: readonly string[]
-  /** Texts of writes that resolved, and of those that rejected; two texts for each transaction. */
+  /** Texts of writes that resolved or rejected; two texts for each transaction. */
   readonly resolved: readonly string[]
   readonly rejected: readonly string[]
-  /** Why calls failed that nobody had made fail. */
+  /** Errors of calls that should have succeeded. */
   readonly unexpected: readonly string[]
 }
 
@@ -108,10 +108,10 @@ export async function underLoad(prisma: PrismaClient): Promise<Outcome> {
   return { wrongReads, resolved, rejected, unexpected }
 }
 
-/** What `underLoad` comes to when nothing goes wrong. */
+/** The audit of a load without faults. */
 export const ALL_WELL = { wrongReads: [], unexpected: [], resolved: 140, lost: [], savedAlthoughRejected: [] }
 
-/** What went wrong, by what is saved. */
+/** Compares the outcome of each call with the rows that the server has. */
 export async function auditOf(stage: Stage, outcome: Outcome) {
   const rows = await stage.query<{ text: string }>('SELECT "text" FROM "Log"')
   await stage.query('TRUNCATE "Log"')

@@ -1,5 +1,5 @@
 // Servers whose connections share one PGlite session: plain `@electric-sql/pglite-socket`, and Prisma's development
-// server on top of it (prisma-dev.ts). Each runs in a process of its own, as it does for users: PGlite is synchronous,
+// server on top of it (prisma-dev.ts). Each runs in a separate process, as it does for users: PGlite is synchronous,
 // and in our process its answers would never cross with what we send.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -43,7 +43,7 @@ export function startPglite({
 
 /** Runs a program, an ES module, that sends the URL of its server once it listens. */
 export async function startServer(program: string): Promise<SharedSessionServer> {
-  // What a server keeps for its user, it keeps here.
+  // prisma dev keeps files for its user: in this folder.
   const folder = mkdtempSync(path.join(tmpdir(), 'pglite-'))
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     cwd: ROOT,

@@ -2,7 +2,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { addressOf, listen, urlBy } from './listening.js'
 
-/** What becomes of a message of the server's: its type, and its body without the length. */
+/** Returns another body for a message of the server: its type, and its body without the length. */
 export type Rewrite = (type: string, body: Buffer) => Buffer
 
 const HEADER_BYTES = 5

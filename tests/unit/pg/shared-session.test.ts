@@ -1,4 +1,4 @@
-// What proves that a server runs all its connections in one session, and what does not.
+// The proofs that a server runs all its connections in one session.
 import { describe, expect, test } from '@jest/globals'
 import {
   evidenceOfOneSession,

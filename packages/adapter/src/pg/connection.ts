@@ -185,7 +185,7 @@ export class PgConnection {
     this.statements = undefined
   }
 
-  /** What the server said while it connected. */
+  /** The server's messages during the connect, as far as they say how it runs sessions. */
   get facts(): SessionFacts {
     return {
       ...backendKeyOf(this.client),

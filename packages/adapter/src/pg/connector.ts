@@ -52,9 +52,9 @@ export class PgConnector implements Connector<PgConnection> {
   readonly #clock: Clock
   readonly #names = new StatementNames()
   readonly #route: Route
-  /** Those that are live, to be compared with the next. */
+  /** The live connections, to compare the next one with. */
   readonly #connections = new Set<PgConnection>()
-  /** What a server that says unusual things of its sessions has answered to the question. */
+  /** The last answer to `ASK_SESSION`, so that a server is asked once. */
   #answer: SessionAnswer | undefined
   #target: string
   #hasWarned = false
@@ -147,8 +147,8 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   /**
-   * Finds out whether the server runs all its connections in one session, before anything is sent on this one that
-   * could mix with what others send. An ordinary server is not asked.
+   * Finds out whether the server runs all its connections in one session, before a holder sends anything on this one.
+   * A server that reports what PostgreSQL reports is not asked.
    */
   protected async learnSession(connection: PgConnection): Promise<void> {
     const { facts } = connection

@@ -1,13 +1,13 @@
 /**
  * Whether a server serves all its connections from one session, as PGlite does behind a socket (`prisma dev`,
- * `@electric-sql/pglite-socket`). Two connections there run in one transaction and share names, settings and errors, so
- * that a pool may use one connection only. A pool that does so for want of evidence is slow in production: the proof
- * is what the server says of itself, or a key that two live connections have in common.
+ * `@electric-sql/pglite-socket`). Two connections to it share the transaction, the names of statements, the settings and
+ * the errors, so that a pool must use one connection only. A pool that does so without need is slow in production.
+ * Therefore only two proofs count: the version of the server, or one key of two live connections.
  */
 
-/** What the server said while it connected. */
+/** The server's messages during the connect. */
 export interface SessionFacts {
-  /** What it announced for cancel requests; null or 0 where it announced none. */
+  /** The key for cancel requests; null or 0 if the server sent none. */
   readonly processId: number | null
   readonly secretKey: number | null
   readonly serverVersion: string | undefined
@@ -23,7 +23,7 @@ export interface SessionAnswer {
 /** In the simple protocol, which is one message: nothing of another connection can come between. */
 export const ASK_SESSION = 'SELECT version() AS version, pg_backend_pid() AS pid'
 
-/** PostgreSQL in WebAssembly cannot fork: it has one session, whatever is in front of it. */
+/** PostgreSQL in WebAssembly cannot fork, so that it has one session. A proxy before it changes nothing of that. */
 const ONE_SESSION = /\bPGlite\b|\bwasm32\b|\bemscripten\b/i
 
 /**
@@ -46,7 +46,7 @@ export function haveOneKey(one: SessionFacts, other: SessionFacts): boolean {
 }
 
 /**
- * What proves that all connections share one session; `undefined` where nothing does.
+ * The proof that all connections share one session, in words; `undefined` without proof.
  *
  * @param hasTwin - Whether another live connection has the same key. A proxy that gives everybody one key makes it up:
  * then the process that answers is another.

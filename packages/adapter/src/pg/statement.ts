@@ -110,7 +110,7 @@ abstract class Sent<R> {
     wire.sendCopyFail(NO_COPY)
   }
 
-  /** The answer is not to be believed. Rejects at once: the rest of it may never come. */
+  /** Rejects at once, because the rest of a wrong answer may never come. */
   protected refuse(error: Error): void {
     this.readError = error
     this.callback(error)

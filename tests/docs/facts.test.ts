@@ -12,7 +12,8 @@ const SOURCES = 'packages/adapter/src'
 
 /** The texts of a type that is a union of them. */
 function unionOf(file: string, type: string): string[] {
-  const [, union = ''] = new RegExp(`type ${type} =\\s+([^\\n]+)\\n`).exec(read(join(SOURCES, file))) ?? []
+  const [, union = ''] =
+    new RegExp(`type ${type} =\\s+((?:[^\\n]+\\n)+)`).exec(read(join(SOURCES, file))) ?? []
   return [...union.matchAll(/'(\w+)'/g)].map((match) => match[1] as string).sort()
 }
 

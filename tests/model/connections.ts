@@ -264,6 +264,9 @@ export class Connections implements Iterable<Known> {
         return this.isExpired(known)
       case 'idle':
         return known === this.#spare
+      // No server of the model refuses writes.
+      case 'readOnly':
+        return false
       case 'surplus':
         if (sizes.isOverfull) return true
         return requests.waiting.length === 0 && this.idle.length >= settings.maxIdleCount

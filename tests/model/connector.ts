@@ -2,6 +2,7 @@
 // tells a witness of everything that the pool does with it.
 import type fc from 'fast-check'
 import type {
+  Access,
   CloseReason,
   Condition,
   ConnectFailure,
@@ -160,6 +161,14 @@ export class ModelConnector implements Connector<ModelConnection> {
       () => this.#witness.answered(connection, true),
       () => this.#witness.answered(connection, false),
     )
+  }
+
+  wasRefusedWrite(): boolean {
+    return false
+  }
+
+  access(): Access {
+    return 'unknown'
   }
 
   restore(connection: ModelConnection): Promise<void> {

@@ -2,6 +2,7 @@
 // are lost is up to the test. It keeps count, so that a test can say that none was lost or doubled.
 import type { Clock } from '../../packages/adapter/src/pool/clock.js'
 import type {
+  Access,
   CloseReason,
   Condition,
   ConnectFailure,
@@ -15,6 +16,9 @@ export class FakeConnection {
   /** Whether its session was left as it was, while it is in use. */
   mayBeJoined = true
   restored = 0
+  access: Access = 'unknown'
+  /** Whether its server has refused the last holder a write. */
+  wasRefusedWrite = false
   onLost: ((error: Error) => void) | undefined
 
   constructor(readonly id: number) {}
@@ -36,6 +40,8 @@ export class FakeConnector implements Connector<FakeConnection> {
   readonly checks: number[] = []
   /** Whether connections are not clean when they have just been opened. */
   bornUnclean = false
+  /** Whether the server that new connections reach accepts writes. */
+  accessOfNew: Access = 'unknown'
   restoreMs = 0
   restoreError: Error | undefined
   closeMs = 0
@@ -63,6 +69,7 @@ export class FakeConnector implements Connector<FakeConnection> {
       this.openingNow--
     }
     const connection = new FakeConnection(this.opened.length + 1)
+    connection.access = this.accessOfNew
     if (this.bornUnclean) connection.condition = 'unclean'
     this.opened.push(connection)
     this.mostAliveAtOnce = Math.max(this.mostAliveAtOnce, this.alive.length)
@@ -102,6 +109,14 @@ export class FakeConnector implements Connector<FakeConnection> {
     if (this.restoreError !== undefined) throw this.restoreError
     connection.restored++
     connection.condition = 'clean'
+  }
+
+  wasRefusedWrite({ wasRefusedWrite }: FakeConnection): boolean {
+    return wasRefusedWrite
+  }
+
+  access(connection: FakeConnection): Access {
+    return connection.access
   }
 
   onLost(connection: FakeConnection, listener: (error: Error) => void): void {

@@ -11,7 +11,7 @@ export interface Target {
 }
 
 export class Proxy {
-  readonly #target: Target
+  #target: Target
   readonly #links = new Set<Link>()
   readonly #unanswered = new Set<Socket>()
   #server: Server | undefined
@@ -50,6 +50,11 @@ export class Proxy {
   /** Connections that clients have now, as far as the proxy has heard. */
   get open(): number {
     return [...this.#links].filter((link) => !link.isOver).length + this.#unanswered.size
+  }
+
+  /** Moves the address: new connections go to the server that the URL names, and existing connections stay. */
+  moveTo(url: string): void {
+    this.#target = addressOf(url)
   }
 
   /** Resets every connection, on both sides. */

@@ -4,7 +4,7 @@
  */
 import type { Client, ClientConfig } from 'pg'
 import type { Clock } from '../pool/clock.js'
-import type { Condition } from '../pool/types.js'
+import type { Access, Condition } from '../pool/types.js'
 import { readAnswersOf } from './answer-reader.js'
 import {
   type ActiveQuery,
@@ -51,13 +51,21 @@ import {
   noteOutcome,
   noteRefused,
   provesNotStarted,
+  refusesWrite,
   saysUnconfirmed,
   statementOutcomeOf,
   unconfirmedError,
   wasHitByMistake,
   wasStale,
 } from './statement-errors.js'
-import { beginsTransaction, forgetsStatements, READ_SETTINGS, ReportedSettings } from './session-state.js'
+import {
+  asksForReadOnly,
+  beginsTransaction,
+  forgetsStatements,
+  IS_SERVER_READ_ONLY,
+  READ_SETTINGS,
+  ReportedSettings,
+} from './session-state.js'
 import { type Facts, factsOf } from './sql/facts.js'
 
 /** How long to wait for the server to become ready after an error, or to roll back. */
@@ -109,6 +117,10 @@ export class PgConnection {
   #examinedText: string | undefined
   readonly #settings = new ReportedSettings()
   #transactionText: string | undefined
+  /** Whether the transaction is read-only because its caller has made it so. */
+  #isMadeReadOnly = false
+  /** A refused write: `open` until it is known whether the server or the caller is the cause. */
+  #refusal: 'open' | 'by server' | undefined
   /** Whether the server has begun with the statement that was sent last. */
   #hasBegun = false
 
@@ -129,6 +141,8 @@ export class PgConnection {
       this.#noteRun(activeQueryOf(client))
       if (!isOfPostgres(error)) this.route.hasPooler = true
       if (isFatal(error)) this.#lose(error)
+      const isOwn = this.#isMadeReadOnly && this.isInTransaction
+      if (refusesWrite(error) && !isOwn) this.#refusal = 'open'
     })
     onNotice(client, (notice, query) => {
       if (saysUnconfirmed(notice) && isSent(query)) query.noteFailure(unconfirmedError(notice))
@@ -145,7 +159,10 @@ export class PgConnection {
     this.lastStatement = text
     // A BEGIN that went before a statement is ended by whoever sent it.
     const isOurs = isStatement(query) && query.hasCommandsBefore
-    if (beginsTransaction(tag)) this.#transactionText = isOurs ? undefined : text
+    if (beginsTransaction(tag)) {
+      this.#transactionText = isOurs ? undefined : text
+      this.#isMadeReadOnly = !isOurs && asksForReadOnly(text)
+    } else if (tag === 'SET' && asksForReadOnly(text)) this.#isMadeReadOnly = true
     this.#noteRun(query)
     if (forgetsStatements(tag)) this.statements?.clear()
   }
@@ -197,6 +214,8 @@ export class PgConnection {
   /** As it is now, the session is as it should be for a borrower. */
   markClean(): void {
     this.#forgetChange()
+    // The refusal concerned the application, which uses the same `pg.Pool`.
+    if (this.#refusal === 'open') this.#refusal = undefined
     this.#settings.seal()
   }
 
@@ -247,12 +266,41 @@ export class PgConnection {
 
   get condition(): Condition {
     if (this.#lost !== undefined || !isUsable(this.client)) return 'broken'
+    if (this.#refusal === 'open') return 'unclean'
     return this.isBusy || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
+  }
+
+  /** Whether the server accepts writes, from what it has reported. */
+  get access(): Access {
+    return this.#settings.access
+  }
+
+  /** Whether the server refused a write because of what the server is, since the connection was last lent. */
+  get wasRefusedWrite(): boolean {
+    return this.#refusal === 'by server'
+  }
+
+  /** Finds out whether the server or the caller is the cause of a write that was refused. Not in a transaction. */
+  async judgeRefusal(): Promise<void> {
+    if (this.#refusal !== 'open') return
+    this.#refusal = (await this.#isServerReadOnly()) ? 'by server' : undefined
+  }
+
+  async #isServerReadOnly(): Promise<boolean> {
+    if (this.#settings.isInHotStandby) return true
+    if (this.access === 'writable') return false
+    const { rows } = await this.run({
+      text: IS_SERVER_READ_ONLY,
+      values: [],
+      columnsOf: () => ({ parsers: [] }),
+    })
+    return (rows[0] as [unknown])[0] === 't'
   }
 
   /** Whether one more may send on it: what is under way has left nothing behind so far, and is not going to. */
   get mayBeJoined(): boolean {
-    return !this.#sharesSession && !this.isBroken && !this.isChanged && !this.isInTransaction
+    const isTaken = this.#sharesSession || this.isBroken || this.isChanged || this.isInTransaction
+    return !isTaken && this.#refusal === undefined
   }
 
   /** Whether another may send behind a COMMIT: where the wait for an answer has an end, each must wait for its own. */
@@ -509,6 +557,7 @@ export class PgConnection {
     this.#isShared = isShared
     this.#toSend = isShared ? this.#toSend + 1 : 0
     if (!isShared) this.lastStatement = this.#examinedText = undefined
+    if (this.#refusal === 'by server') this.#refusal = undefined
     this.keepProcessAlive(true)
   }
 

@@ -6,7 +6,7 @@ import { describeActivity } from '../observe/report.js'
 import type { ConnectionHook } from '../options.js'
 import type { ConnectionHooks } from '../resolved-options.js'
 import type { Clock } from '../pool/clock.js'
-import type { CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
+import type { Access, CloseReason, Condition, ConnectFailure, Connector } from '../pool/types.js'
 import { activityOf } from './activity.js'
 import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
@@ -223,6 +223,8 @@ export class PgConnector implements Connector<PgConnection> {
         throw new Error('the cancel may come late, and hit the next borrower')
       }
       await connection.endWork()
+      // Before the session is reset, which would hide who made it read-only.
+      await connection.judgeRefusal()
     } catch (error) {
       // It has been cancelled in vain; `close` need not try again, and wait for that.
       connection.destroy()
@@ -232,6 +234,14 @@ export class PgConnector implements Connector<PgConnection> {
     const { reset } = this.#options
     if (reset !== undefined) await this.#runHook(connection, 'reset', reset)
     if (connection.condition !== 'clean') throw new Error('the connection did not come clean')
+  }
+
+  wasRefusedWrite(connection: PgConnection): boolean {
+    return connection.wasRefusedWrite
+  }
+
+  access(connection: PgConnection): Access {
+    return connection.access
   }
 
   protected async discardSession(connection: PgConnection): Promise<void> {

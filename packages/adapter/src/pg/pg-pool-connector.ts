@@ -122,6 +122,8 @@ export class PgPoolConnector extends PgConnector {
     } catch {
       return this.#giveUp(connection, 'unrestored')
     }
+    // The pool's other clients are not ours to test: each leaves when it refuses a write.
+    if (connection.wasRefusedWrite) return this.#giveUp(connection, 'readOnly')
     this.#giveBack(connection)
   }
 

@@ -22,6 +22,7 @@ const hitByMistake = new WeakSet<Error>()
 
 const QUERY_CANCELED = '57014'
 const IN_FAILED_SQL_TRANSACTION = '25P02'
+const READ_ONLY_SQL_TRANSACTION = '25006'
 
 /**
  * With these the server refuses what the session has prepared: it is not there any more (26000), returns something
@@ -92,6 +93,11 @@ export function wasCancelled(error: unknown): boolean {
 
 export function wasInFailedTransaction(error: unknown): boolean {
   return codeOf(error) === IN_FAILED_SQL_TRANSACTION
+}
+
+/** Whether the server refused a write because the transaction is read-only. */
+export function refusesWrite(error: unknown): boolean {
+  return codeOf(error) === READ_ONLY_SQL_TRANSACTION
 }
 
 function codeOf(error: unknown): unknown {

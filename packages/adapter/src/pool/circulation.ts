@@ -9,6 +9,7 @@ import { Entry, type Ledger } from './ledger.js'
 import type { QueueItem } from './queue.js'
 import type { Counters } from './stats.js'
 import type { CloseReason, Condition, Connector, PoolSettings } from './types.js'
+import { WriteAccess } from './write-access.js'
 
 const DONE = Promise.resolve()
 
@@ -59,6 +60,7 @@ export class Circulation<C, W extends QueueItem> {
   readonly #events: CirculationEvents<C, W>
   readonly #keeper: Keeper
   readonly #heartbeat: Heartbeat
+  readonly #writes = new WriteAccess()
   #isStopped = false
   #generation = 0
   /** How often there was reason to doubt every connection that existed at the time. */
@@ -105,12 +107,17 @@ export class Circulation<C, W extends QueueItem> {
   admit(connection: C, onAdmitted: () => void): void {
     const { maxLifetime, maxLifetimeJitter, enforceLifetimeOn } = this.#settings
     const lifetime = maxLifetime * (1 - maxLifetimeJitter * Math.random())
+    const beginsRound = this.#writes.onOpened(this.#connector.access(connection))
+    // The others may be on a server that has become read-only without their having heard of it.
+    if (beginsRound) this.#alarms++
     const entry = new Entry(connection, this.#clock.now(), lifetime, this.#generation, this.#alarms)
+    entry.round = this.#writes.round
     this.#ledger.add(entry)
     if (enforceLifetimeOn === 'always') this.#keeper.watch(entry.expiresAt)
     this.#connector.onLost(connection, (error) => this.#onLost(entry, error))
     onAdmitted()
     void this.#sort(entry, this.#connector.condition(connection))
+    if (beginsRound) this.#retireReadOnly()
   }
 
   /** The idle connection that is next to be lent, when that can be decided at once. */
@@ -194,6 +201,7 @@ export class Circulation<C, W extends QueueItem> {
       return DONE
     }
     if (entry.isUseless) return this.#retire(entry, 'destroyed')
+    if (!this.#writes.hasBeenWritable) this.#writes.note(this.#connector.access(entry.connection))
     // It has just been in use: should it be dead all the same, its condition says so.
     entry.alarmsCleared = this.#alarms
     return this.#sort(entry, this.#connector.conditionOnReturn(entry.connection))
@@ -223,12 +231,16 @@ export class Circulation<C, W extends QueueItem> {
   async #restore(entry: Entry<C>): Promise<void> {
     // One that has just been opened, and was left unclean by that, is reserved as it is.
     if (entry.place === 'leased') this.#ledger.reserve(entry)
+    let reason: CloseReason | undefined
     try {
       await this.#connector.restore(entry.connection)
     } catch {
       this.#counters.returnsBad++
-      return this.#retire(entry, 'unrestored')
+      reason = 'unrestored'
     }
+    const isRefused = this.#connector.wasRefusedWrite(entry.connection)
+    if (isRefused && this.#writes.onRefused(this.#clock.now())) reason ??= 'readOnly'
+    if (reason !== undefined) return this.#retire(entry, reason)
     // Its end may have come together with the answer.
     if (this.#connector.condition(entry.connection) === 'broken') return this.#sort(entry, 'broken')
     return this.#settle(entry)
@@ -282,8 +294,21 @@ export class Circulation<C, W extends QueueItem> {
   #reasonNotToLend(entry: Entry<C>): CloseReason | undefined {
     if (this.#isStopped) return 'poolClosed'
     if (entry.generation < this.#generation) return 'drained'
+    if (this.#isOutdated(entry)) return 'readOnly'
     if (this.#ledger.isOverfull) return 'surplus'
     return entry.expiresAt <= this.#clock.now() ? 'expired' : undefined
+  }
+
+  /** Whether its server is read-only, while connections that were opened later reach one that accepts writes. */
+  #isOutdated(entry: Entry<C>): boolean {
+    return entry.round < this.#writes.round && this.#connector.access(entry.connection) === 'readOnly'
+  }
+
+  /** Those in use leave when they come back. */
+  #retireReadOnly(): void {
+    for (const entry of [...this.#ledger.idleEntries()]) {
+      if (this.#isOutdated(entry)) void this.#retire(entry, 'readOnly')
+    }
   }
 
   #reasonNotToKeep(entry: Entry<C>): CloseReason | undefined {

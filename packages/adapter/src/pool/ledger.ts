@@ -49,6 +49,8 @@ export class Entry<C> extends ListItem {
   readonly generation: number
   /** How many alarms it has outlived, or been cleared of since. */
   alarmsCleared: number
+  /** The round of `WriteAccess` in which it was opened. */
+  round = 0
 
   constructor(connection: C, openedAt: number, lifetime: number, generation = 0, alarmsCleared = 0) {
     super()

@@ -11,9 +11,21 @@
  */
 export type Condition = 'clean' | 'unclean' | 'broken'
 
+/** Whether the server of a connection accepts writes, refuses them, or has reported neither. */
+export type Access = 'writable' | 'readOnly' | 'unknown'
+
 /** Why a connection left the pool. */
 export type CloseReason =
-  'broken' | 'destroyed' | 'drained' | 'expired' | 'idle' | 'surplus' | 'unfit' | 'unrestored' | 'poolClosed'
+  | 'broken'
+  | 'destroyed'
+  | 'drained'
+  | 'expired'
+  | 'idle'
+  | 'readOnly'
+  | 'surplus'
+  | 'unfit'
+  | 'unrestored'
+  | 'poolClosed'
 
 export interface Connector<C> {
   /**
@@ -35,6 +47,10 @@ export interface Connector<C> {
   check(connection: C): Promise<void>
   /** Brings an unclean connection back to `clean`; rejects when that is not possible. */
   restore(connection: C): Promise<void>
+  /** Whether the server refused the last holder a write because of what the server is; known after `restore`. */
+  wasRefusedWrite(connection: C): boolean
+  /** Whether the server of the connection accepts writes, as far as it has reported that. */
+  access(connection: C): Access
   /** Calls back once, when the connection is lost other than by `close` or `destroy`. */
   onLost(connection: C, listener: (error: Error) => void): void
   /** Called each time a connection is lent: from now on it keeps the process alive. */

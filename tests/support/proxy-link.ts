@@ -50,6 +50,14 @@ export class Link {
     for (const flow of Object.values(this.#flows)) flow.resume()
   }
 
+  stopReading(): void {
+    this.#client.pause()
+  }
+
+  readOn(): void {
+    this.#client.resume()
+  }
+
   cutAfterBytes(count: number, direction: Direction): void {
     this.#flows[direction].cutAfter(count)
   }

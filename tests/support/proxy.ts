@@ -78,6 +78,19 @@ export class Proxy {
     for (const link of this.#links) link.stall()
   }
 
+  /**
+   * Reads no more from clients that are connected: what they send stays in their own kernel, but for what fits into
+   * the receive buffer of the proxy.
+   */
+  stopReading(): void {
+    for (const link of this.#links) link.stopReading()
+  }
+
+  /** Ends `stopReading`. */
+  readOn(): void {
+    for (const link of this.#links) link.readOn()
+  }
+
   /** Ends `stall` and `forget`: what was held is sent on. */
   resume(): void {
     this.#isStalled = false

@@ -75,6 +75,11 @@ export function isBusy(client: Client): boolean {
   return Boolean(_activeQuery) || _queryQueue.length > 0 || _sentQueryQueue.length > 0 || !readyForQuery
 }
 
+/** Whether the client ends in good order only after all answers have come. */
+export function isPipelining(client: Client): boolean {
+  return privateOf(client).pipeline
+}
+
 /** The status in the last ReadyForQuery: idle, in a transaction, in a failed transaction. */
 export function transactionStatus(client: Client): 'I' | 'T' | 'E' | null {
   return privateOf(client).getTransactionStatus()

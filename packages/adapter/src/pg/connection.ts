@@ -2,6 +2,7 @@
  * One connection to PostgreSQL: a `pg.Client` with its listeners for life, its queries settled only when the
  * server is ready again, and a verdict on its state whenever someone asks.
  */
+import type { Duplex } from 'node:stream'
 import type { Client, ClientConfig } from 'pg'
 import type { Clock } from '../pool/clock.js'
 import type { Access, Condition } from '../pool/types.js'
@@ -13,6 +14,7 @@ import {
   forgetStatements,
   hasReadTimeout,
   isBusy,
+  isPipelining,
   isUsable,
   onErrorReported,
   onNotice,
@@ -26,6 +28,7 @@ import {
   transactionStatus,
 } from './client-state.js'
 import { isDoneWithin } from './deadline.js'
+import { resetSocket } from './reset-socket.js'
 import type { Prepared, PreparedStatements } from './prepared-statements.js'
 import { type Overrun, untilOver, watch } from './overrun.js'
 import { Pipeline } from './pipeline.js'
@@ -88,6 +91,8 @@ export interface Route {
 
 export class PgConnection {
   readonly client: Client
+  /** TLS puts another socket above it. */
+  readonly #rawSocket: Duplex
   readonly #clock: Clock
   /** For the statements of whoever has the connection. */
   limit: StatementLimit | undefined
@@ -126,6 +131,7 @@ export class PgConnection {
 
   constructor(client: Client, clock: Clock) {
     this.client = client
+    this.#rawSocket = socketOf(client)
     this.#clock = clock
     // For life: an 'error' that nobody listens to ends the process, and a dying client emits several.
     client.on('error', (error: Error) => this.#lose(error))
@@ -254,7 +260,7 @@ export class PgConnection {
 
   /** Whether the server may go on with a statement although nobody waits for it any more. */
   get isRunning(): boolean {
-    return isBusy(this.client) && (this.#isGivenUp || !this.isBroken)
+    return this.#isGivenUp || (isBusy(this.client) && !this.isBroken)
   }
 
   /** Calls back once when the connection is lost; soon, when it is lost already. */
@@ -453,6 +459,8 @@ export class PgConnection {
       // It was node-postgres that ended the wait (`query_timeout`), not the server.
       this.#isGivenUp = isUsable(this.client)
       this.#lose(error as Error)
+      // Before the caller is told that the outcome is unknown.
+      this.destroy()
     }
     throw error
   }
@@ -549,6 +557,8 @@ export class PgConnection {
   /** Says goodbye to the server, and closes the socket by force when that takes too long. */
   async close(): Promise<void> {
     this.#isClosing = true
+    // node-postgres would close the socket without a reset.
+    if (this.isBusy && !isPipelining(this.client)) this.destroy()
     if (!(await isDoneWithin(CLOSE_MS, this.client.end(), this.#clock))) this.destroy()
   }
 
@@ -574,8 +584,13 @@ export class PgConnection {
     this.destroy()
   }
 
+  /**
+   * Closes the socket at once. An unanswered statement is not delivered any more, as far as it is still in our kernel.
+   * Otherwise the kernel keeps trying to tell the server of the end, so that the session does not stay behind.
+   */
   destroy(): void {
     this.#isClosing = true
+    if (this.isBusy) resetSocket(this.#rawSocket)
     socketOf(this.client).destroy()
   }
 

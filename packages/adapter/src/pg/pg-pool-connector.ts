@@ -129,6 +129,8 @@ export class PgPoolConnector extends PgConnector {
 
   async #giveUp(connection: PgConnection, reason: CloseReason): Promise<void> {
     if (connection.isRunning) await this.cancel(connection)
+    // The pool would close it without a reset.
+    if (connection.isBusy) connection.destroy()
     this.#giveBack(connection, new Error(`the connection is of no more use: ${reason}`))
   }
 

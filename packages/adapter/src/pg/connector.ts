@@ -43,6 +43,9 @@ export interface ConnectorOptions extends ConnectionHooks {
   readonly sharesSessions: boolean
 }
 
+/** The kernel's own delay is two hours. */
+const KEEPALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const
+
 /** A check or a hook has an end even where connecting has none. */
 const LONGEST_HOOK_MS = 30_000
 
@@ -116,8 +119,8 @@ export class PgConnector implements Connector<PgConnection> {
     deadline: Deadline,
     prepare: (client: Client, fail: (error: Error) => void) => void = () => {},
   ): Promise<PgConnection> {
-    // Dead peers are noticed by the kernel even while nothing is sent. Whoever brings a stream of his own looks after it.
-    const client = new pg.Client(config.stream === undefined ? { keepAlive: true, ...config } : config)
+    // The kernel notices a dead server also while nothing is sent. A `stream` of the user's own is the user's to set up.
+    const client = new pg.Client(config.stream === undefined ? { ...KEEPALIVE, ...config } : config)
     const connection = new PgConnection(client, this.#clock)
     connection.stream = config.stream
     this.equip(connection)

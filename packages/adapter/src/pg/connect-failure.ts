@@ -1,5 +1,6 @@
 /** What a failure to connect means: what happened, where, what to do, and whether trying again can help. */
 import type { ConnectFailure } from '../pool/types.js'
+import { ConnectTimeoutError } from './connect-progress.js'
 import { redact } from '../redact.js'
 
 interface Advice {
@@ -83,6 +84,7 @@ export function codeOf(error: unknown): string | undefined {
 
 function adviceFor(error: unknown): Advice | undefined {
   if (error instanceof CredentialsError) return { isPermanent: true, advice: '' }
+  if (error instanceof ConnectTimeoutError) return { isPermanent: false, advice: error.advice }
   const code = codeOf(error)
   if (code !== undefined && Object.hasOwn(ADVICE, code)) return ADVICE[code]
   const message = messageOf(error)

@@ -10,6 +10,7 @@ import type { Access, CloseReason, Condition, ConnectFailure, Connector } from '
 import { activityOf } from './activity.js'
 import { type CancelWire, requestCancel } from './cancel.js'
 import { socketOf } from './client-state.js'
+import { ConnectProgress } from './connect-progress.js'
 import { CredentialsError, explainConnectFailure } from './connect-failure.js'
 import type { ConnectionConfig, SessionConfig } from './connection-config.js'
 import { PgConnection, type Route } from './connection.js'
@@ -74,12 +75,13 @@ export class PgConnector implements Connector<PgConnection> {
   async open(signal: AbortSignal): Promise<PgConnection> {
     const session = await this.#nextSession(signal)
     const { limitMs } = this.#options
+    const progress = new ConnectProgress()
     return within(
       limitMs,
-      () => this.#timeoutError(),
+      () => progress.timeoutError(limitMs),
       signal,
       this.#clock,
-      (deadline) => this.#openAsAllowed(session, deadline),
+      (deadline) => this.#openAsAllowed(session, deadline, progress),
     )
   }
 
@@ -93,13 +95,18 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   /** By TLS or in plain text; where that fails for being so, the other way, if both are allowed. */
-  async #openAsAllowed(session: SessionConfig, deadline: Deadline): Promise<PgConnection> {
+  async #openAsAllowed(
+    session: SessionConfig,
+    deadline: Deadline,
+    progress: ConnectProgress,
+  ): Promise<PgConnection> {
     const { tls } = session
-    if (tls === undefined) return this.#openOne(session.client, deadline)
+    if (tls === undefined) return this.#openOne(session.client, deadline, (client) => progress.follow(client))
     const [first, second] = tls.attempts
     let mayGoOtherWay = (_error: unknown): boolean => false
     const attempt = (encryption: Encryption): Promise<PgConnection> =>
       this.#openOne(encrypted(session.client, tls, encryption), deadline, (client, fail) => {
+        progress.follow(client)
         mayGoOtherWay = watchEncryption(client)
         if (encryption === 'tls' && tls.acceptsPlain) acceptPlain(client)
         if (tls.channelBinding === 'require') requireChannelBinding(client, fail)
@@ -117,7 +124,7 @@ export class PgConnector implements Connector<PgConnection> {
   async #openOne(
     config: ClientConfig,
     deadline: Deadline,
-    prepare: (client: Client, fail: (error: Error) => void) => void = () => {},
+    prepare: (client: Client, fail: (error: Error) => void) => void,
   ): Promise<PgConnection> {
     // The kernel notices a dead server also while nothing is sent. A `stream` of the user's own is the user's to set up.
     const client = new pg.Client(config.stream === undefined ? { ...KEEPALIVE, ...config } : config)
@@ -324,11 +331,6 @@ export class PgConnector implements Connector<PgConnection> {
 
   get #hookLimitMs(): number {
     return Math.min(this.#options.limitMs, LONGEST_HOOK_MS)
-  }
-
-  #timeoutError(): Error {
-    const message = `no connection within ${this.#options.limitMs} ms (connectTimeout)`
-    return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
   }
 }
 

@@ -186,19 +186,22 @@ describe.each<[string, PoolOptions]>([
     })
 
     test('another connection when the rollback fails', async () => {
+      // What is replaced on the client of a lease, its release puts back.
+      let raw: pg.Client | undefined
+      const configure = (client: pg.Client) => void (raw = client)
       const leave = async (client: pg.Client) => {
         await client.query('BEGIN')
         await errorOf(client.query('wat'))
         const [backend] = await database.backends(SUBJECT)
         // The server ends the session in the very moment of the rollback.
         const query = Reflect.get(pg.Client.prototype, 'query') as Query
-        client.query = async function (this: pg.Client, config: { text: string }) {
+        raw!.query = async function (this: pg.Client, config: { text: string }) {
           if (config.text === 'ROLLBACK')
             await database.query('SELECT pg_terminate_backend($1, 5000)', [backend?.pid])
           return query.call(this, config)
         } as typeof client.query
       }
-      expect(await handOver(leave)).toBe('another')
+      expect(await handOver(leave, { configure })).toBe('another')
     })
 
     test('the same connection, after its reset, which does not run for nobody', async () => {

@@ -18,6 +18,7 @@ interface PrivateClient {
   readonly readyForQuery: boolean
   readonly processID: number
   readonly secretKey: number
+  readonly _types: { text: object; binary: object }
   readonly connectionParameters: { readonly query_timeout?: number | false }
   readonly connection: EventEmitter & {
     readonly stream: Socket
@@ -203,6 +204,16 @@ export function onSettingReported(client: Client, listener: (name: string, value
     ({ parameterName, parameterValue }: { parameterName: string; parameterValue: string }) =>
       listener(parameterName, parameterValue),
   )
+}
+
+/** Notes the type parsers that the client has (`setTypeParser`); what is returned brings them back. */
+export function keepTypeParsers(client: Client): () => void {
+  const { _types: types } = privateOf(client)
+  const [text, binary] = [{ ...types.text }, { ...types.binary }]
+  return () => {
+    types.text = text
+    types.binary = binary
+  }
 }
 
 /** The server has forgotten all prepared statements; node-postgres must forget them too. */

@@ -20,6 +20,7 @@ import { excerpt } from './excerpt.js'
 import { acceptPlain, requireChannelBinding, tellingOf, watchEncryption } from './encryption.js'
 import { runHook } from './hooks.js'
 import { quoteIdentifier } from './identifier.js'
+import { outsideRequests } from './no-request.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
 import {
   ASK_SESSION,
@@ -72,7 +73,11 @@ export class PgConnector implements Connector<PgConnection> {
     this.#clock = clock
   }
 
-  async open(signal: AbortSignal): Promise<PgConnection> {
+  open(signal: AbortSignal): Promise<PgConnection> {
+    return outsideRequests(() => this.make(signal))
+  }
+
+  protected async make(signal: AbortSignal): Promise<PgConnection> {
     const session = await this.#nextSession(signal)
     const { limitMs } = this.#options
     const progress = new ConnectProgress()
@@ -226,7 +231,11 @@ export class PgConnector implements Connector<PgConnection> {
     return condition === 'clean' && this.#options.reset !== undefined ? 'unclean' : condition
   }
 
-  async restore(connection: PgConnection): Promise<void> {
+  restore(connection: PgConnection): Promise<void> {
+    return outsideRequests(() => this.#restore(connection))
+  }
+
+  async #restore(connection: PgConnection): Promise<void> {
     this.#warnOfTransaction(connection)
     try {
       if (connection.isBusy && !(await this.cancel(connection))) {
@@ -295,6 +304,10 @@ export class PgConnector implements Connector<PgConnection> {
   }
 
   check(connection: PgConnection): Promise<void> {
+    return outsideRequests(() => this.#check(connection))
+  }
+
+  #check(connection: PgConnection): Promise<void> {
     const { check } = this.#options
     return check === undefined
       ? connection.ping(this.#hookLimitMs)

@@ -21,6 +21,7 @@ import { activityOf } from './activity.js'
 import type { ConnectionConfig } from './connection-config.js'
 import type { PgConnection } from './connection.js'
 import { PgConnector } from './connector.js'
+import { outsideRequests } from './no-request.js'
 import { PgPoolConnector } from './pg-pool-connector.js'
 import { type PgPoolWatcher, watchersOf } from './pg-pool-watch.js'
 import { askServer } from './server-activity.js'
@@ -129,7 +130,7 @@ class PoolLender implements Lender {
     this.#onPoolError = onPoolError
     this.#pool = new Pool(connector, pool, clock, {
       counters: this.#counters,
-      onGaveUp,
+      onGaveUp: () => outsideRequests(onGaveUp),
       onRequest: this.#loans?.follow,
       observer: publisher,
       onLost: (error, wasIdle) => (wasIdle ? onPoolError : onConnectionError)?.(error),
@@ -137,7 +138,8 @@ class PoolLender implements Lender {
   }
 
   open(): void {
-    this.#pool.open()
+    // Its timers last as long as the pool.
+    outsideRequests(() => this.#pool.open())
     this.#giveNameBack ??= takeName(this.name)
     this.#endEcho ??= echo(this.name, this.#echo.level, this.#echo.log)
   }
@@ -185,7 +187,7 @@ class PoolLender implements Lender {
   /** A connection is lost that was idle, but not in our own keeping. */
   onIdleLost(error: Error): void {
     this.#counters.connectionsLost++
-    tell(() => this.#onPoolError?.(error))
+    outsideRequests(() => tell(() => this.#onPoolError?.(error)))
   }
 
   getStats(): PoolStats {

@@ -43,7 +43,7 @@ export class PgPoolConnector extends PgConnector {
   }
 
   /** The pool has limits of its own for how long this may take. */
-  override async open(signal: AbortSignal): Promise<PgConnection> {
+  protected override async make(signal: AbortSignal): Promise<PgConnection> {
     for (let attempt = 1; ; attempt++) {
       const connection = this.#take(await this.#pool.connect())
       try {

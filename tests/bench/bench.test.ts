@@ -51,6 +51,13 @@ describe('the command', () => {
     expect(results['held']).toMatchObject([{ waiters: 1_000, timers: 1 }])
   })
 
+  test('session-reset compares the levels of pool.sessionReset with a reset hook', async () => {
+    const { results } = await benchJson('session-reset', '--rounds', '1', '--round-ms', '20')
+    expect(results['calls']).toHaveLength(10)
+    expectFigures(results['calls'], ['wallUs', 'p25Us', 'p75Us', 'cpuUs', 'morePercent'])
+    expect(results['calls']?.[0]).toMatchObject({ what: 'findFirst: detected', morePercent: 0 })
+  })
+
   test('memory tells what a connection of the pool holds beyond a plain client', async () => {
     const { results } = await benchJson('memory', '--connections', '3', '--rounds', '1')
     const whats = results['connections']?.map(({ what }) => what)

@@ -110,6 +110,7 @@ describe('check', () => {
         limitMs: 5_000,
         credentialsTimeoutMs: Infinity,
         statementCacheSize: 0,
+        sessionReset: 'detected',
         sharesSessions: false,
         queryTimeoutMs: Infinity,
       },

@@ -115,7 +115,7 @@ describe('a lease leaves', () => {
   test('no method that it replaced, and none that it deleted', async () => {
     const texts: unknown[] = []
     await use(async (client) => {
-      const query = client.query as (...args: unknown[]) => unknown
+      const query = Reflect.get(client, 'query') as (...args: unknown[]) => unknown
       client.query = ((...args: unknown[]) => {
         texts.push(args[0])
         return query(...args)
@@ -148,11 +148,13 @@ describe('after the lease', () => {
 
   test('so is what was kept of it', async () => {
     const { query, connection, stream, sync } = await use((client) => {
-      const { query, connection } = client
-      return { query, connection, stream: connection.stream, sync: connection.sync }
+      const { connection } = client
+      const method = (object: object, name: string) => Reflect.get(object, name) as (text?: string) => unknown
+      const [query, sync] = [method(client, 'query'), method(connection, 'sync')]
+      return { query, connection, stream: connection.stream, sync }
     })
     for (const misuse of [
-      () => (query as (text: string) => unknown)('SELECT 1'),
+      () => query('SELECT 1'),
       () => connection.stream,
       () => stream.write(Buffer.of()),
       () => sync(),

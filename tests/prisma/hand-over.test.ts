@@ -198,6 +198,7 @@ describeWhereHandedOver('behind a COMMIT that is not answered yet', () => {
     ['`query_timeout`', { pipelining: 1 }, { query_timeout: 60_000 }],
     ['`query_timeout` in the URL', { pipelining: 1 }, { connectionString: '?query_timeout=60000' }],
     ['a `reset` hook', { reset: () => Promise.resolve() }, {}],
+    ['`configure` beside `sessionReset`', { configure: () => {}, sessionReset: 'settings' }, {}],
   ])('nothing is sent with %s', async (_, pool, options) => {
     const opened = await open(pool, options)
     const { committed, waiting } = await commitSlowly(opened, () => [read(opened.prisma, 'next')])

@@ -79,6 +79,19 @@ describe('defaults', () => {
     expect(pool({ pipelining: 16 }).pipelining).toBe(16)
   })
 
+  test('`sessionReset` is detected by default, and refused behind a pooler in transaction mode', () => {
+    const resetOf = (options: PoolOptions) =>
+      resolveRealPoolOptions({ host: 'db.example', pool: options }).sessionReset
+    expect([resetOf({}), resetOf({ sessionReset: 'all' })]).toEqual(['detected', 'all'])
+    expect(problems({ ...HOST, pool: { sessionReset: 'some' } })).toContain('sessionReset')
+    expect(problems({ ...HOST, pooler: 'transaction', pool: { sessionReset: 'detected' } })).toBe(
+      'no problem',
+    )
+    expect(problems({ ...HOST, pooler: 'transaction', pool: { sessionReset: 'settings' } })).toContain(
+      "`pool.sessionReset` ('settings') cannot reset a session behind a pooler in transaction mode",
+    )
+  })
+
   test('a string is a connection URL', () => {
     const url = 'postgresql://db.example/orders'
     expect(resolveAdapterOptions(url).connection.connectionString).toBe(url)

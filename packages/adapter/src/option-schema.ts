@@ -53,6 +53,7 @@ export const poolEntries = {
   echo: v.optional(echoOption, false),
   configure: v.optional(callback<ConnectionHook>()),
   reset: v.optional(callback<ConnectionHook>()),
+  sessionReset: v.optional(oneOf('detected', 'settings', 'all'), 'detected'),
   onReconnectFailed: v.optional(callback<(pool: RealPool) => void>()),
   maxIdleCount: v.optional(wholeNumberOrInfinity(0), Infinity),
   growth: v.optional(oneOf('gradual', 'immediate'), 'gradual'),

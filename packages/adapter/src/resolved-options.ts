@@ -62,6 +62,8 @@ export interface ResolvedOptions {
   readonly leakDetectionThreshold: number
   readonly echo: { readonly level: EchoLevel; readonly log: (line: string) => void }
   readonly hooks: ConnectionHooks
+  /** What is undone in the session behind each lease. */
+  readonly sessionReset: 'detected' | 'settings' | 'all'
   readonly userDefinedTypeParser: UserDefinedTypeParser | undefined
   readonly onReconnectFailed: ((pool: RealPool) => void) | undefined
   readonly onPoolError: ((error: Error) => void) | undefined
@@ -104,8 +106,9 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
   } = output
   const pgPool = pgPoolOf(input as RealPoolOptions)
   refuseSharedReadTimeout(output)
+  refuseSharedSessionReset(output)
   const { check, checkIdleAfter, configure, reset, onReconnectFailed, connectTimeout, ...rest } = pool
-  const { leakDetectionThreshold, echo, ...settings } = rest
+  const { leakDetectionThreshold, echo, sessionReset, ...settings } = rest
   return {
     connection: connection as ConnectionOptions,
     provider,
@@ -131,6 +134,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     statementNameGenerator,
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     echo: { level: echo, log: (line) => console.warn(line) },
+    sessionReset,
     hooks: { configure, reset, check: typeof check === 'function' ? check : undefined },
     userDefinedTypeParser,
     onReconnectFailed,
@@ -144,6 +148,15 @@ function refuseSharedReadTimeout({ query_timeout: timeout, pool: { pipelining } 
   if (pipelining === 1 || timeout === undefined || timeout === 0) return
   throw new OptionsError(
     '`query_timeout` cannot be kept where calls share connections (`pool.pipelining`): use `queryTimeout`',
+  )
+}
+
+/** The server gives each transaction another session, which then is not ours to reset. */
+function refuseSharedSessionReset({ pooler, pool: { sessionReset } }: ParsedOptions): void {
+  if (pooler !== 'transaction' || sessionReset === 'detected') return
+  throw new OptionsError(
+    `\`pool.sessionReset\` ('${sessionReset}') cannot reset a session behind a pooler in transaction mode ` +
+      "(`pooler: 'transaction'`): leave it out, and use SET LOCAL or set_config(…, true) in transactions",
   )
 }
 

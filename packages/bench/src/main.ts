@@ -6,9 +6,15 @@ import { memory } from './memory.js'
 import { helpOf, parseCommand } from './options.js'
 import { poolCost } from './pool-cost.js'
 import { renderJson, renderText } from './report.js'
+import { sessionReset } from './session-reset.js'
 import { waiters } from './waiters.js'
 
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { 'pool-cost': poolCost, waiters, memory }
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  'pool-cost': poolCost,
+  waiters,
+  memory,
+  'session-reset': sessionReset,
+}
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2)

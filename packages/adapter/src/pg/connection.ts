@@ -32,6 +32,7 @@ import { resetSocket } from './reset-socket.js'
 import type { Prepared, PreparedStatements } from './prepared-statements.js'
 import { type Overrun, untilOver, watch } from './overrun.js'
 import { Pipeline } from './pipeline.js'
+import type { SessionReset } from './session-reset.js'
 import type { SessionFacts } from './shared-session.js'
 import {
   type Callback,
@@ -101,6 +102,10 @@ export class PgConnection {
   route: Route = { hasPooler: false }
   /** What the session has prepared; none where it must not prepare anything. */
   statements: PreparedStatements | undefined
+  /** Undoes what each lease leaves in the session; none where only what is seen is undone. */
+  reset: SessionReset | undefined
+  /** Settles when the reset that was sent by itself is answered. */
+  #resetAnswer: Promise<void> | undefined
   /** Whether several borrowers have it at the same time, who send one statement each. */
   #isShared = false
   /** How many of those have yet to send it. */
@@ -161,6 +166,7 @@ export class PgConnection {
   }
 
   #noteComplete(tag: string, query: ActiveQuery): void {
+    if (query instanceof Script && query.isOwn) return
     const text = query?.text ?? ''
     this.lastStatement = text
     // A BEGIN that went before a statement is ended by whoever sent it.
@@ -260,7 +266,7 @@ export class PgConnection {
 
   /** Whether the server may go on with a statement although nobody waits for it any more. */
   get isRunning(): boolean {
-    return this.#isGivenUp || (isBusy(this.client) && !this.isBroken)
+    return this.#isGivenUp || (isBusy(this.client) && !this.#isOnlyResetting && !this.isBroken)
   }
 
   /** Calls back once when the connection is lost; soon, when it is lost already. */
@@ -273,7 +279,8 @@ export class PgConnection {
   get condition(): Condition {
     if (this.#lost !== undefined || !isUsable(this.client)) return 'broken'
     if (this.#refusal === 'open') return 'unclean'
-    return this.isBusy || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
+    const isAtWork = this.isBusy && !this.#isOnlyResetting
+    return isAtWork || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
   }
 
   /** Whether the server accepts writes, from what it has reported. */
@@ -329,21 +336,28 @@ export class PgConnection {
     before: readonly string[] = NO_COMMANDS,
   ): Promise<StatementResult<C>> {
     if (this.#toSend > 0) this.#toSend--
-    if (this.#sharesSession && before.length > 0) return this.#runBehind(before, config)
+    // node-postgres would not end the wait for a statement that is sent behind a reset (`query_timeout`).
+    if (this.#resetAnswer !== undefined && hasReadTimeout(this.client)) {
+      return this.#resetAnswer.then(() => this.#run(config, before, false))
+    }
+    if (this.#sharesSession) return this.#runInSharedSession(before, config)
     return this.#run(config, before, false)
   }
 
   /**
-   * Where the server takes messages of other connections between ours, each command must be one message, and BEGIN must
-   * be answered before anything is sent that relies on it.
+   * Where the server takes messages of other connections between ours, each command must be one message, and a reset or
+   * BEGIN must be answered before anything is sent that relies on it.
    */
-  async #runBehind<C extends Columns>(
-    commands: readonly string[],
+  async #runInSharedSession<C extends Columns>(
+    before: readonly string[],
     config: StatementConfig<C>,
   ): Promise<StatementResult<C>> {
+    if (this.reset?.isDue === true && !this.isInTransaction)
+      await this.becomesReset().catch(() => this.#refuse())
+    if (before.length === 0) return this.#run(config, NO_COMMANDS, false)
     this.#hasBegun = false
     try {
-      await this.#settle<string>((callback) => submitQuery(this.client, new Preceding(commands, callback)))
+      await this.#settle<string>((callback) => submitQuery(this.client, new Preceding(before, callback)))
     } catch (error) {
       noteBefore(error)
       throw error
@@ -358,11 +372,25 @@ export class PgConnection {
   commit(): Promise<string> {
     if (this.isBroken) return this.#refuse()
     this.#hasBegun = false
-    return this.#flights.commit()
+    const answer = this.#flights.commit()
+    // What is sent behind it belongs to another lease.
+    this.reset?.noteLeaseEnd()
+    return answer
   }
 
   /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2); returns the last tag. */
   script(text: string): Promise<string> {
+    // The simple protocol cannot skip a script behind a reset that failed.
+    if (this.reset?.isDue === true && !this.isInTransaction) {
+      return this.becomesReset().then(
+        () => this.#script(text),
+        () => this.#refuse(),
+      )
+    }
+    return this.#script(text)
+  }
+
+  #script(text: string): Promise<string> {
     this.#hasBegun = false
     return this.#settle<string>((callback) => submitQuery(this.client, new Script(text, callback)))
   }
@@ -374,6 +402,10 @@ export class PgConnection {
     isAgain: boolean,
   ): Promise<StatementResult<C>> {
     if (this.isBroken) return this.#refuse()
+    // Not confirmed yet: the packet repeats the reset, whose failure then skips the statement.
+    const reset = this.reset?.isDue === true ? this.reset : undefined
+    const confirm = reset?.noteSent()
+    const commands = reset === undefined ? before : [...reset.commands, ...before]
     const known = this.statements?.for(config.text, config.name)
     // What another in flight prepares meanwhile may fail again; by itself it depends on none.
     const prepared = isAgain && this.#isShared && known?.isSent === true ? undefined : known
@@ -382,7 +414,18 @@ export class PgConnection {
     const isPipelined = this.#isShared || this.#pipeline?.isInFlight === true
     let statement: Statement<C> | undefined
     const statementFor = (callback: Callback<StatementResult<C>>): Statement<C> =>
-      (statement = new Statement(config, before, prepared, surplus, callback))
+      (statement = new Statement(
+        config,
+        commands,
+        prepared,
+        surplus,
+        confirm === undefined
+          ? callback
+          : (error, result) => {
+              if (isResetBy(statement, reset)) confirm()
+              callback(error, result)
+            },
+      ))
     const sent = isPipelined
       ? this.#flights.send<StatementResult<C>>(statementFor, this.#toSend === 0)
       : this.#settle<StatementResult<C>>((callback) => submitQuery(this.client, statementFor(callback)))
@@ -395,6 +438,8 @@ export class PgConnection {
       }
       // It did not run, and where it stood by itself nothing else has failed with it.
       const isHit = wasHitByMistake(error)
+      const isUnreset = !isResetBy(statement, reset) && statementOutcomeOf(error) === 'failed'
+      if (isUnreset && (isAgain || !isHit)) throw this.#loseUnreset(error as Error)
       if (isAgain || (!wasStale(error) && !isHit)) throw error
       if (this.isBroken && (this.#isShared || isHit)) throw lostBefore('notStarted', error as Error)
       if (this.isBroken || this.isInTransaction) throw error
@@ -418,6 +463,50 @@ export class PgConnection {
   /** Whether the end of the session proves that the server did not begin with the statement that was sent last. */
   #isProofNotStarted(lost: unknown): boolean {
     return !this.#hasBegun && !this.route.hasPooler && provesNotStarted(lost)
+  }
+
+  /** The session was not reset, and nothing ran in it since: its holder may go on with another connection. */
+  #loseUnreset(error: Error): Error {
+    this.#hasBegun = false
+    this.#lose(error)
+    return lostBefore('notStarted', error)
+  }
+
+  /** Sends the reset that is due, if it was not sent yet. To be called where no holder is about to send something. */
+  sendReset(): void {
+    const { reset } = this
+    // Its COMMIT must not be that of a transaction which is about to be rolled back.
+    if (reset?.isUnsent !== true || this.isBroken || this.isInTransaction) return
+    const confirm = reset.noteSent()
+    const answer = this.#flights
+      .send<string>((callback) => new Script(reset.script, callback, true), true)
+      .then(confirm, (error: Error) => this.#lose(error))
+      .finally(() => {
+        if (this.#resetAnswer === answer) this.#resetAnswer = undefined
+      })
+    this.#resetAnswer = answer
+  }
+
+  /** Waits until the session is certainly reset, for those who cannot send behind a reset; rejects when it will not be. */
+  async becomesReset(): Promise<void> {
+    this.sendReset()
+    const answer = this.#resetAnswer
+    if (answer !== undefined && !(await isDoneWithin(SETTLE_MS, answer, this.#clock))) {
+      this.#lose(new Error('the session could not be reset in time'))
+      this.destroy()
+    }
+    if (this.reset?.isDue === true || this.isBroken)
+      throw this.#lost ?? new Error('the session was not reset')
+  }
+
+  /** Whether the server is at nothing but a reset of ours. */
+  get #isOnlyResetting(): boolean {
+    return this.#resetAnswer !== undefined && this.#pipeline?.inFlight === 1
+  }
+
+  /** A lease is over: the session is not for the next before it is reset. */
+  endLease(): void {
+    this.reset?.noteLeaseEnd()
   }
 
   /** Of a connection that is lost. */
@@ -545,6 +634,8 @@ export class PgConnection {
     }
     forgetStatements(this.client)
     this.#forgetChange()
+    // It does all that a reset does.
+    this.reset?.noteSent()()
   }
 
   /** Asks the server for nothing, to hear whether it is there; rejects when it is not, in time. */
@@ -557,7 +648,9 @@ export class PgConnection {
   /** Says goodbye to the server, and closes the socket by force when that takes too long. */
   async close(): Promise<void> {
     this.#isClosing = true
-    // node-postgres would close the socket without a reset.
+    // node-postgres would cut a session that has something in flight.
+    if (this.#isOnlyResetting) await this.becomesReset().catch(() => {})
+    // Nor would it reset the socket.
     if (this.isBusy && !isPipelining(this.client)) this.destroy()
     if (!(await isDoneWithin(CLOSE_MS, this.client.end(), this.#clock))) this.destroy()
   }
@@ -613,6 +706,14 @@ export class PgConnection {
     await isDoneWithin(SETTLE_MS, Promise.race([drained, this.#ended]), this.#clock)
     return isDrained && isUsable(this.client)
   }
+}
+
+/** Whether a packet in which a reset goes before a statement has reset the session, whatever became of the statement. */
+function isResetBy<C extends Columns>(
+  statement: Statement<C> | undefined,
+  reset: SessionReset | undefined,
+): boolean {
+  return reset === undefined || (statement?.completedBefore ?? 0) >= reset.commands.length
 }
 
 const NO_COMMANDS: readonly string[] = []

@@ -22,6 +22,7 @@ import { runHook } from './hooks.js'
 import { quoteIdentifier } from './identifier.js'
 import { outsideRequests } from './no-request.js'
 import { PreparedStatements, StatementNames } from './prepared-statements.js'
+import { SessionReset, type SessionResetLevel } from './session-reset.js'
 import {
   ASK_SESSION,
   evidenceOfOneSession,
@@ -41,12 +42,16 @@ export interface ConnectorOptions extends ConnectionHooks {
   readonly queryTimeoutMs: number
   /** How many statements a connection keeps prepared. */
   readonly statementCacheSize: number
+  /** What is undone in the session behind each lease, beyond what a statement visibly changed. */
+  readonly sessionReset: SessionResetLevel | 'detected'
   /** Whether a pooler stands before the server, which gives each transaction whichever session is free. */
   readonly sharesSessions: boolean
 }
 
 /** The kernel's own delay is two hours. */
 const KEEPALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const
+/** A holder who sends no statement for so long does something else first: what the last one left must not stay meanwhile. */
+const SILENT_MS = 5
 
 /** A check or a hook has an end even where connecting has none. */
 const LONGEST_HOOK_MS = 30_000
@@ -64,6 +69,9 @@ export class PgConnector implements Connector<PgConnection> {
   #target: string
   #hasWarned = false
   #hasWarnedOfSession = false
+  /** Lent before their reset was sent, which goes with the first statement of the holder. */
+  readonly #unreset = new Set<PgConnection>()
+  #resetsSoon = false
 
   constructor(config: ConnectionConfig, options: ConnectorOptions, clock: Clock) {
     this.#config = config
@@ -201,8 +209,9 @@ export class PgConnector implements Connector<PgConnection> {
 
   /** Gives a connection what its statements need. */
   protected equip(connection: PgConnection): void {
-    const { queryTimeoutMs: ms, statementCacheSize } = this.#options
+    const { queryTimeoutMs: ms, statementCacheSize, sessionReset } = this.#options
     connection.route = this.#route
+    if (sessionReset !== 'detected') connection.reset ??= new SessionReset(sessionReset)
     connection.limit = ms === Infinity ? undefined : { ms, cancel: (late) => this.cancel(late) }
     connection.statements =
       statementCacheSize === 0 || connection.sharesSession
@@ -225,10 +234,14 @@ export class PgConnector implements Connector<PgConnection> {
     return connection.condition
   }
 
-  /** A connection that came back is not clean before the user's `reset` has run. */
+  /** A connection that came back is not clean before the user's hooks have run. */
   conditionOnReturn(connection: PgConnection): Condition {
     const { condition } = connection
-    return condition === 'clean' && this.#options.reset !== undefined ? 'unclean' : condition
+    connection.endLease()
+    this.#unreset.delete(connection)
+    const { reset, configure } = this.#options
+    const needsHook = reset !== undefined || (configure !== undefined && connection.reset !== undefined)
+    return condition === 'clean' && needsHook ? 'unclean' : condition
   }
 
   restore(connection: PgConnection): Promise<void> {
@@ -249,8 +262,13 @@ export class PgConnector implements Connector<PgConnection> {
       connection.destroy()
       throw error
     }
+    const { reset, configure } = this.#options
     if (connection.isChanged) await this.discardSession(connection)
-    const { reset } = this.#options
+    else if (connection.reset !== undefined && (reset ?? configure) !== undefined) {
+      await connection.becomesReset()
+      // What it had set is undone.
+      await this.#configure(connection)
+    }
     if (reset !== undefined) await this.#runHook(connection, 'reset', reset)
     if (connection.condition !== 'clean') throw new Error('the connection did not come clean')
   }
@@ -307,8 +325,9 @@ export class PgConnector implements Connector<PgConnection> {
     return outsideRequests(() => this.#check(connection))
   }
 
-  #check(connection: PgConnection): Promise<void> {
+  async #check(connection: PgConnection): Promise<void> {
     const { check } = this.#options
+    if (connection.reset?.isDue === true) await connection.becomesReset()
     return check === undefined
       ? connection.ping(this.#hookLimitMs)
       : this.#runHook(connection, 'check', check)
@@ -320,6 +339,21 @@ export class PgConnector implements Connector<PgConnection> {
 
   hold(connection: PgConnection, isShared = false): void {
     connection.beHeld(isShared)
+    if (connection.reset?.isUnsent === true) this.#resetSoon(connection)
+  }
+
+  /** One timer for all of them, since most have sent a statement when it fires. */
+  #resetSoon(connection: PgConnection): void {
+    if (!this.#resetsSoon) {
+      this.#resetsSoon = true
+      const sendAll = (): void => {
+        this.#resetsSoon = false
+        for (const each of this.#unreset) each.sendReset()
+        this.#unreset.clear()
+      }
+      this.#clock.setTimer(SILENT_MS, sendAll, { keepAlive: false })
+    }
+    this.#unreset.add(connection)
   }
 
   mayBeJoined(connection: PgConnection): boolean {
@@ -328,6 +362,7 @@ export class PgConnector implements Connector<PgConnection> {
 
   rest(connection: PgConnection): void {
     connection.keepProcessAlive(false)
+    connection.sendReset()
   }
 
   describe(connection: PgConnection): string {

@@ -69,13 +69,22 @@ export function makeLender(
   clock: Clock,
   onGaveUp?: () => void,
 ): Lender {
-  const { pgPool, hooks, connectTimeout, credentialsTimeout, queryTimeout, statementCacheSize, pooler } =
-    options
+  const {
+    pgPool,
+    hooks,
+    connectTimeout,
+    credentialsTimeout,
+    queryTimeout,
+    statementCacheSize,
+    sessionReset,
+    pooler,
+  } = options
   const limits = {
     limitMs: connectTimeout,
     credentialsTimeoutMs: credentialsTimeout,
     queryTimeoutMs: queryTimeout,
     statementCacheSize,
+    sessionReset,
     sharesSessions: pooler === 'transaction',
   }
   if (pgPool !== undefined) {
@@ -247,8 +256,10 @@ class PoolLender implements Lender {
 }
 
 /** Where nothing must happen between two borrowers, and none has a deadline that the other's COMMIT would eat up. */
-function mayHandOver({ transaction, pgPool, pooler, queryTimeout, hooks }: ResolvedOptions): boolean {
-  const mustBeAlone = pgPool !== undefined || pooler === 'transaction' || hooks.reset !== undefined
+function mayHandOver(options: ResolvedOptions): boolean {
+  const { transaction, pgPool, pooler, queryTimeout, hooks, sessionReset } = options
+  const runsHook = hooks.reset !== undefined || (hooks.configure !== undefined && sessionReset !== 'detected')
+  const mustBeAlone = pgPool !== undefined || pooler === 'transaction' || runsHook
   return transaction.handOver && !mustBeAlone && queryTimeout === Infinity
 }
 

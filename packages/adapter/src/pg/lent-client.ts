@@ -95,7 +95,7 @@ class Loan {
     return (...args: unknown[]): unknown => {
       this.#requireLease()
       // Called on the object itself: what it does later, on its own, must not need a lease.
-      const result =
+      const result: unknown =
         this.#callListening(target as EventEmitter, key, args) ?? Reflect.apply(value, target, args)
       return result === target ? guarded : result
     }

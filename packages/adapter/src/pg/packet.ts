@@ -93,6 +93,11 @@ export class Packet {
     return this.#endMessage()
   }
 
+  /** Messages that another packet has written. */
+  messages(bytes: Buffer): this {
+    return this.#append(bytes)
+  }
+
   sync(): this {
     return this.#append(SYNC)
   }

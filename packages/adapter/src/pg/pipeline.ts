@@ -60,6 +60,10 @@ export class Pipeline {
     client.once('end', () => this.#onEnd())
   }
 
+  get inFlight(): number {
+    return this.#flights.length
+  }
+
   get isInFlight(): boolean {
     return this.#flights.length > 0
   }

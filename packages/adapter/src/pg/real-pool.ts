@@ -12,6 +12,9 @@ import type { PgConnection } from './connection.js'
 import { type Lender, makeLender } from './lender.js'
 import { lendClient, type LentClient } from './lent-client.js'
 
+/** How many sessions may fail to be reset before the caller hears of it. */
+const MOST_ATTEMPTS = 3
+
 /** A connection on loan. Give it back exactly once, by `release` or by `destroy`. */
 export interface Lease {
   /**
@@ -104,7 +107,19 @@ export class RealPool {
    * @throws {@link PoolClosedError} (`POOL_CLOSED`) when the pool is not open.
    */
   async acquire({ timeout, signal }: AcquireLeaseOptions = {}): Promise<Lease> {
-    return new ClientLease(await this.#lender.acquire({ timeout: timeoutMsOf(timeout), signal }))
+    for (let attempt = 1; ; attempt++) {
+      const lease = await this.#lender.acquire({ timeout: timeoutMsOf(timeout), signal })
+      const { connection } = lease
+      if (connection.reset?.isDue !== true) return new ClientLease(lease)
+      // node-postgres sends by itself from now on, and so must not send behind a reset that may fail.
+      try {
+        await connection.becomesReset()
+        return new ClientLease(lease)
+      } catch (error) {
+        void lease.release()
+        if (attempt === MOST_ATTEMPTS) throw error
+      }
+    }
   }
 
   /** Borrows a connection for as long as `work` runs. Rejects as `acquire` does, or with what `work` throws. */

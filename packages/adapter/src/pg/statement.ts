@@ -129,6 +129,14 @@ abstract class Sent<R> {
 
 /** Any number of statements, of whose rows none are wanted (manual 54.2.2, simple query). */
 export class Script extends Sent<string> {
+  /** Whether the pool sends it for itself, so that it tells nothing of a holder. */
+  readonly isOwn: boolean
+
+  constructor(text: string, callback: Callback<string>, isOwn = false) {
+    super(text, callback)
+    this.isOwn = isOwn
+  }
+
   protected packet(): Packet {
     return new Packet().query(this.text)
   }
@@ -214,6 +222,11 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     return this.#before.length > 0
   }
 
+  /** How many of the commands before it the server has completed. */
+  get completedBefore(): number {
+    return this.#before.length - this.#unanswered
+  }
+
   /** The prepared statement that the server may not have, or not any more, after an error. */
   get unparsed(): Prepared | undefined {
     return this.#isParsed && this.#parsesAnswered <= this.#before.length ? this.#prepared : undefined
@@ -232,7 +245,7 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
   protected packet(): Packet {
     const packet = new Packet()
     for (const name of this.#surplus) packet.closeStatement(name)
-    for (const command of this.#before) packet.parse('', command).bind('', NO_VALUES).execute()
+    for (const command of this.#before) packet.messages(bytesOf(command))
     const name = this.#prepared?.name ?? ''
     if (this.#isParsed) packet.parse(name, this.text)
     packet.bind(name, this.#config.values)
@@ -327,6 +340,19 @@ export function isSent(query: unknown): query is Sent<unknown> {
 function isAnswerTo(command: string, tag: string): boolean {
   const end = tag.indexOf(' ')
   return command.startsWith(end < 0 ? tag : tag.slice(0, end))
+}
+
+/** What has been written once for commands that come up again and again, such as BEGIN; others have names in them. */
+const written = new Map<string, Buffer>()
+const MOST_WRITTEN = 64
+
+function bytesOf(command: string): Buffer {
+  let bytes = written.get(command)
+  if (bytes === undefined) {
+    bytes = Buffer.from(new Packet().parse('', command).bind('', NO_VALUES).execute().finish())
+    if (written.size < MOST_WRITTEN) written.set(command, bytes)
+  }
+  return bytes
 }
 
 export function isStatement(query: unknown): query is Statement<Columns> {

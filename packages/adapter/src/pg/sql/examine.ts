@@ -16,6 +16,18 @@ import {
 } from './functions.js'
 import { Kind, type Lexer } from './lexer.js'
 import { StatementReader } from './statements.js'
+import {
+  BEFORE_LISTS,
+  BEFORE_NAMES,
+  BEFORE_TEMP,
+  CHANGING,
+  INFIX,
+  JOIN_KINDS,
+  KEYWORDS_BEHIND,
+  OPERAND_ENDS,
+  READS,
+  SHARING,
+} from './words.js'
 
 /** What the examination of a text found. */
 export interface Findings {
@@ -28,25 +40,6 @@ export interface Findings {
   /** Of each statement that is transaction control, in order. */
   readonly controls: readonly TransactionControl[]
 }
-
-const READS: ReadonlySet<string> = new Set(['select', 'values', 'table', 'show', 'explain', 'with'])
-const SHARING: ReadonlySet<string> = new Set(['select', 'insert', 'update', 'delete', 'with', 'values'])
-/** These change the session, or undo what `configure` has set. EXECUTE runs a statement whose text is not seen. */
-const CHANGING: ReadonlySet<string> = new Set([
-  ...['reset', 'discard', 'prepare', 'deallocate', 'execute', 'listen', 'unlisten', 'load'],
-])
-/** Words before `TEMP`, where it is the keyword: `CREATE TEMP`, `CREATE OR REPLACE TEMP`, `INTO LOCAL TEMP`. */
-const BEFORE_TEMP: ReadonlySet<string> = new Set(['create', 'replace', 'global', 'local', 'into'])
-/** `AS MATERIALIZED (` and names of tables, types and CTEs with a list behind them: `AS t (a)`, `::varchar(10)`. */
-const BEFORE_LISTS: ReadonlySet<string> = new Set(['as', 'into', 'with', 'recursive', '::'])
-/** Words that are keywords behind these words only: `ORDER BY (`, `ON CONFLICT (`, `character varying(10)`. */
-const KEYWORDS_BEHIND: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ['by', new Set(['group', 'order', 'partition'])],
-  ['filter', new Set([')'])],
-  ['over', new Set([')'])],
-  ['sets', new Set(['grouping'])],
-  ['varying', new Set(['bit', 'char', 'character', 'nchar'])],
-])
 
 /** Names of functions and keywords are shorter. */
 const LONGEST_NAME = 64
@@ -65,22 +58,6 @@ const MARKS: readonly (string | undefined)[] = Array.from({ length: 0x80 }, (_, 
   // `::` has two.
   return code === COLON ? undefined : String.fromCharCode(code)
 })
-/** Keywords between two operands, but names of functions where an expression begins: not `SELECT join(1)`. */
-const INFIX: ReadonlySet<string> = new Set(['ilike', 'join', 'like'])
-/** With these an operand ends; or a name does, which no name of a function can follow. */
-const OPERAND_ENDS: ReadonlySet<string> = new Set(['"', "'", '$', '0', ')', ']'])
-const JOIN_KINDS: ReadonlySet<string> = new Set([
-  'cross',
-  'full',
-  'inner',
-  'left',
-  'natural',
-  'outer',
-  'right',
-])
-/** Behind these a word is a name, and no keyword behind which an expression begins. */
-const BEFORE_NAMES: ReadonlySet<string> = new Set(['.', '::', 'as', 'from'])
-
 export function examine(text: string): Findings {
   return new Examination(text).findings()
 }

@@ -58,15 +58,21 @@ export interface StatementResult<C extends Columns> {
   readonly tag: string
 }
 
-/** What is used here of node-postgres' connection (pg 8.23). */
-interface Wire {
+/** The methods of node-postgres' connection (pg 8.23) that queries use. */
+export interface Wire {
   readonly stream: { write(bytes: Buffer): unknown }
+  sendCopyFail(message: string): void
+  sync(): void
 }
 
 /** With an error or a result. */
 export type Callback<R> = (error: Error | null, result?: R) => void
 
-const NO_COPY = 'COPY from and to the client is not supported here: use a lease, and pg-copy-streams'
+const NO_COPY =
+  'COPY from the client is not supported here, and nothing was copied. Use pool.use(client => …) with pg-copy-streams'
+
+/** feature_not_supported */
+const NO_COPY_CODE = '0A000'
 
 /** Has the methods that node-postgres' client calls on a query. */
 abstract class Sent<R> {
@@ -76,6 +82,7 @@ abstract class Sent<R> {
   protected tag = ''
   /** A failure that the server does not report as an error; the caller gets it when the server is ready again. */
   protected readError: Error | undefined
+  #isCopyRefused = false
 
   constructor(text: string, callback: Callback<R>) {
     this.text = text
@@ -106,7 +113,9 @@ abstract class Sent<R> {
   handlePortalSuspended(): void {}
   handleCopyData(): void {}
 
-  handleCopyInResponse(wire: { sendCopyFail(message: string): void }): void {
+  /** There is no data to send: the server is told so, and answers with an error. */
+  handleCopyInResponse(wire: Wire): void {
+    this.#isCopyRefused = true
     wire.sendCopyFail(NO_COPY)
   }
 
@@ -116,9 +125,16 @@ abstract class Sent<R> {
     this.callback(error)
   }
 
-  handleError(error: Error): void {
-    this.callback(this.readError ?? error)
+  handleError(error: Error, wire: Wire): void {
+    // The server quotes our message only if it has read it. A trigger that fails before that has left our Sync unread.
+    if (this.#isCopyRefused && error.message.includes(NO_COPY)) {
+      this.resumeAfterCopy(wire)
+      this.callback(copyRefused(error))
+    } else this.callback(this.readError ?? error)
   }
+
+  /** Asks the server to become ready again, if it does not do so by itself. */
+  protected resumeAfterCopy(_wire: Wire): void {}
 
   handleReadyForQuery(): void {
     if (this.readError === undefined) return this.callback(null, this.result())
@@ -253,6 +269,14 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     return packet.execute().sync()
   }
 
+  /**
+   * While the server waits for data it ignores the Sync of the packet, and after the error it skips all messages up to
+   * another (PostgreSQL manual 54.2.6).
+   */
+  protected override resumeAfterCopy(wire: Wire): void {
+    wire.sync()
+  }
+
   /** Told by the reader, or by the connection: the client tells only queries of its own class. */
   noteParsed(): void {
     this.#hasBegun = true
@@ -353,6 +377,12 @@ function bytesOf(command: string): Buffer {
     if (written.size < MOST_WRITTEN) written.set(command, bytes)
   }
   return bytes
+}
+
+/** The server calls it a cancelled query (57014), which others take for a statement that took too long. */
+function copyRefused(answer: Error): Error {
+  const error = new Error(NO_COPY, { cause: answer })
+  return Object.assign(error, { code: NO_COPY_CODE, severity: (answer as { severity?: string }).severity })
 }
 
 export function isStatement(query: unknown): query is Statement<Columns> {

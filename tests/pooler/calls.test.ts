@@ -79,6 +79,19 @@ describeBehindPgBouncer('calls behind PgBouncer', () => {
     }
   })
 
+  test('COPY FROM STDIN is refused at once, and keeps the connection and the session of the server', async () => {
+    const one = stage.open({ minSize: 1, maxSize: 1 })
+    await one.prisma.log.create({ data: { text: 'a' } })
+    const before = await stage.world.database.sessionsOpened()
+    for (let round = 0; round < 3; round++) {
+      const error = await knownErrorOf(one.prisma.$executeRaw`COPY "Log" ("text") FROM STDIN`)
+      expect(error.message).toContain('pg-copy-streams')
+      expect(await one.prisma.log.count()).toBe(1)
+    }
+    expect((await stage.world.database.sessionsOpened()) - before).toBeLessThanOrEqual(0)
+    expect(one.adapter.pool.getStats()).toMatchObject({ connectionsNum: 1, connectionsLost: 0 })
+  })
+
   test('a statement that takes too long is cancelled at the server, by way of PgBouncer', async () => {
     const hurried = stage.open({ minSize: 1, maxSize: 1 }, { queryTimeout: '300ms' })
     const slow = hurried.prisma.$queryRaw`SELECT 1 AS n FROM pg_sleep(60)`

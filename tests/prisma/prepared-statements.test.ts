@@ -96,6 +96,68 @@ describe('a statement is prepared', () => {
   })
 })
 
+describe('a name of the application', () => {
+  /** Each call twice, and in transactions, where BEGIN goes before the statement in the same packet. */
+  async function writeAndRead(prisma: PrismaClient): Promise<void> {
+    for (let round = 1; round <= 3; round++) {
+      await prisma.log.create({ data: { text: 'alone' } })
+      await prisma.$transaction(async (tx) => {
+        await tx.log.create({ data: { text: 'first' } })
+        await tx.log.create({ data: { text: 'second' } })
+      })
+      expect(await prisma.log.count()).toBe(3 * round)
+    }
+    expect(await world.database.query(`SELECT "text" FROM "Log" ORDER BY "id"`)).toEqual(
+      Array.from({ length: 3 }, () => ['alone', 'first', 'second'].map((text) => ({ text }))).flat(),
+    )
+  }
+
+  test('that is empty leaves the statement unprepared, and the statement runs', async () => {
+    const prisma = open({ statementNameGenerator: () => '' })
+    await writeAndRead(prisma)
+    expect(await prepared(prisma)).toEqual([])
+  })
+
+  test.each([undefined, null])('that is %s leaves the name to the adapter', async (name) => {
+    const prisma = open({ statementNameGenerator: () => name as unknown as string })
+    await writeAndRead(prisma)
+    expect((await prepared(prisma, '%INSERT%')).map((row) => row.name)).toEqual([
+      expect.stringMatching(/^real_pool_/),
+    ])
+  })
+
+  test.each([
+    ['has the character U+0000', 'a\0b', 'U+0000'],
+    ['has 64 bytes', 'x'.repeat(64), '64 bytes'],
+    ['has 64 bytes in fewer characters', 'é'.repeat(32), '64 bytes'],
+    ['is a number', 7, 'number'],
+    ['is a promise', Promise.resolve('a'), 'object'],
+  ])(
+    'that %s is refused before anything is sent, by an error that names the option',
+    async (_, name, why) => {
+      const good = open()
+      const prisma = open({ statementNameGenerator: () => name as string })
+      for (let round = 0; round < 2; round++) {
+        const error = await errorOf(prisma.log.create({ data: { text: 'never' } }))
+        expect(error.message).toContain('statementNameGenerator')
+        expect(error.message).toContain(why)
+        expect(
+          (await errorOf(prisma.$executeRaw`INSERT INTO "Log" ("text") VALUES ('never')`)).message,
+        ).toContain('statementNameGenerator')
+      }
+      await errorOf(prisma.$transaction((tx) => tx.log.create({ data: { text: 'never' } })))
+      expect(await good.log.count()).toBe(0)
+    },
+  )
+
+  test('that has 63 bytes is used as it is', async () => {
+    const name = 'é'.repeat(31) + 'x'
+    const prisma = open({ statementNameGenerator: ({ sql }) => (sql === COUNT ? name : '') })
+    for (let round = 0; round < 3; round++) expect(await count(prisma)).toEqual([{ n: 0 }])
+    expect(await prepared(prisma)).toEqual([{ name, statement: COUNT }])
+  })
+})
+
 describe('a statement is not prepared', () => {
   test('where no statement is to be', async () => {
     const prisma = open({ statementCacheSize: 0 })

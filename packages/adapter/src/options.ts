@@ -241,7 +241,10 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
    * A text is prepared when it comes up for the second time. `0`: none is prepared. @defaultValue `256`
    */
   statementCacheSize?: number | undefined
-  /** A name for the prepared statement of a query, instead of ours; then it is prepared at once. */
+  /**
+   * A name for the prepared statement of a query, instead of ours; then it is prepared at once. At most 63 bytes;
+   * `''`: the statement is not prepared.
+   */
   statementNameGenerator?: ((query: SqlQuery) => string) | undefined
   /** How transactions behave. */
   transaction?: TransactionOptions | undefined

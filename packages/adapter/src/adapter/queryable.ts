@@ -8,6 +8,7 @@ import { debug } from './debug.js'
 import type { UserDefinedTypeParser } from '../options.js'
 import { type Facts, factsOf } from '../pg/sql/facts.js'
 import type { StatementConfig, StatementResult } from '../pg/statement.js'
+import { generatedName, type StatementNameGenerator } from './statement-name.js'
 
 export const ADAPTER_NAME = 'prisma-pg-real-pool'
 
@@ -16,15 +17,16 @@ export const ADAPTER_NAME = 'prisma-pg-real-pool'
  * in is refused by the server.
  *
  * @throws DriverAdapterError where PostgreSQL cannot be given its text or its arguments.
+ * @throws OptionsError where PostgreSQL cannot be given its name.
  */
 export function statementOf(
   query: SqlQuery,
-  generateName: ((query: SqlQuery) => string) | undefined,
+  generateName: StatementNameGenerator | undefined,
 ): StatementConfig<ResultColumns> & { readonly facts: Facts } {
   const { sql, args, argTypes } = query
   refuseNul(sql)
-  const values = toPgValues(args, argTypes)
-  return { text: sql, facts: factsOf(sql), values, columnsOf, name: generateName?.(query) }
+  const name = generateName === undefined ? undefined : generatedName(generateName, query)
+  return { text: sql, facts: factsOf(sql), values: toPgValues(args, argTypes), columnsOf, name }
 }
 
 /** @param queryable - What the parser may ask for more: the transaction, or the adapter outside of one. */

@@ -63,10 +63,10 @@ export class PreparedStatements {
     })
   }
 
-  /** The statement for a text, where it is worth preparing. */
+  /** The statement for a text, where it is worth preparing. The empty name is that of the unnamed statement. */
   for(text: string, givenName?: string): Prepared | undefined {
     const name = givenName ?? this.#names.nameOf(text)
-    if (name === undefined) return undefined
+    if (name === undefined || name === '') return undefined
     let prepared = this.#byName.get(name)
     // Names that are given from outside may be those of other texts.
     if (prepared !== undefined && prepared.text !== text) {

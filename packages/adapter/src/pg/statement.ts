@@ -47,7 +47,7 @@ export interface StatementConfig<C extends Columns> {
   readonly columnsOf: (fields: readonly Field[]) => C
   /** The facts of the text, where the caller has found them already. */
   readonly facts?: Facts
-  /** A name of the caller's own to prepare it by. */
+  /** A name of the caller's own to prepare it by; `''`: it is not to be prepared. */
   readonly name?: string | undefined
 }
 
@@ -58,9 +58,13 @@ export interface StatementResult<C extends Columns> {
   readonly tag: string
 }
 
-/** The methods of node-postgres' connection (pg 8.23) that queries use. */
-export interface Wire {
+/** What is used here of node-postgres' connection (pg 8.23). */
+interface Wire {
   readonly stream: { write(bytes: Buffer): unknown }
+}
+
+/** What is used of it where the server asks for data. */
+interface CopyWire {
   sendCopyFail(message: string): void
   sync(): void
 }
@@ -114,7 +118,7 @@ abstract class Sent<R> {
   handleCopyData(): void {}
 
   /** There is no data to send: the server is told so, and answers with an error. */
-  handleCopyInResponse(wire: Wire): void {
+  handleCopyInResponse(wire: CopyWire): void {
     this.#isCopyRefused = true
     wire.sendCopyFail(NO_COPY)
   }
@@ -125,7 +129,7 @@ abstract class Sent<R> {
     this.callback(error)
   }
 
-  handleError(error: Error, wire: Wire): void {
+  handleError(error: Error, wire: CopyWire): void {
     // The server quotes our message only if it has read it. A trigger that fails before that has left our Sync unread.
     if (this.#isCopyRefused && error.message.includes(NO_COPY)) {
       this.resumeAfterCopy(wire)
@@ -134,7 +138,7 @@ abstract class Sent<R> {
   }
 
   /** Asks the server to become ready again, if it does not do so by itself. */
-  protected resumeAfterCopy(_wire: Wire): void {}
+  protected resumeAfterCopy(_wire: CopyWire): void {}
 
   handleReadyForQuery(): void {
     if (this.readError === undefined) return this.callback(null, this.result())
@@ -273,7 +277,7 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
    * While the server waits for data it ignores the Sync of the packet, and after the error it skips all messages up to
    * another (PostgreSQL manual 54.2.6).
    */
-  protected override resumeAfterCopy(wire: Wire): void {
+  protected override resumeAfterCopy(wire: CopyWire): void {
     wire.sync()
   }
 

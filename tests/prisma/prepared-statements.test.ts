@@ -254,12 +254,11 @@ describe('nobody sees', () => {
     await world.database.query(
       `CREATE SCHEMA other; CREATE TABLE other.shape (c text); INSERT INTO other.shape VALUES ('x')`,
     )
-    const elsewhere = prisma.$transaction(async (tx) => {
+    await prisma.$transaction(async (tx) => {
       await tx.$executeRaw`SET LOCAL search_path = other`
       expect(await tx.$queryRaw`SELECT c FROM shape`).toEqual([{ c: 'x' }])
-      await shape(tx)
+      expect(await shape(tx)).toEqual([{ c: 'x' }])
     })
-    expect((await errorOf(elsewhere)).message).toContain('0A000')
     expect(await shape(prisma)).toEqual([{ a: 1 }])
   })
 
@@ -309,6 +308,127 @@ describe('nobody sees', () => {
       expect(await divide(1)).toEqual([{ n: 1 }])
       expect((await errorOf(divide(0))).message).toContain('22012')
     }
+  })
+})
+
+describe('later statements of a transaction are not prepared ones, and give the right rows, after', () => {
+  /** Prepares what the transaction is going to run again. */
+  async function prepareAll(prisma: PrismaClient): Promise<void> {
+    for (let index = 0; index < 3; index++) {
+      await shape(prisma)
+      await count(prisma)
+    }
+    expect(await prepared(prisma, '%shape%')).toHaveLength(1)
+  }
+
+  const run = (tx: Pick<PrismaClient, '$executeRawUnsafe'>, text: string) => tx.$executeRawUnsafe(text)
+
+  test('ALTER TABLE, first and last statement included', async () => {
+    const prisma = open()
+    await prepareAll(prisma)
+    await prisma.$transaction(async (tx) => {
+      await run(tx, 'ALTER TABLE shape ADD COLUMN b int DEFAULT 2')
+      expect(await shape(tx)).toEqual([{ a: 1, b: 2 }])
+      await run(tx, 'ALTER TABLE shape DROP COLUMN a')
+      expect(await shape(tx)).toEqual([{ b: 2 }])
+      await tx.log.create({ data: { text: 'saved' } })
+    })
+    // The next transaction on that connection does not meet the old plan either.
+    await prisma.$transaction(async (tx) => {
+      expect(await count(tx)).toEqual([{ n: 1 }])
+      expect(await shape(tx)).toEqual([{ b: 2 }])
+    })
+  })
+
+  test('ALTER TABLE that ROLLBACK TO SAVEPOINT has undone', async () => {
+    const prisma = open()
+    await prepareAll(prisma)
+    await prisma.$transaction(async (tx) => {
+      await run(tx, 'SAVEPOINT mine')
+      await run(tx, 'ALTER TABLE shape ADD COLUMN b int DEFAULT 2')
+      for (let round = 0; round < 3; round++) expect(await shape(tx)).toEqual([{ a: 1, b: 2 }])
+      await run(tx, 'ROLLBACK TO SAVEPOINT mine')
+      for (let round = 0; round < 3; round++) expect(await shape(tx)).toEqual([{ a: 1 }])
+    })
+    expect(await shape(prisma)).toEqual([{ a: 1 }])
+  })
+
+  test.each([
+    ['CREATE TABLE', 'CREATE TABLE front.shape AS SELECT 9 AS a'],
+    ['SELECT INTO', 'SELECT 9 AS a INTO front.shape'],
+    ['a function that creates a table', 'SELECT make()'],
+    ['a procedure that creates a table', 'CALL makes()'],
+    ['DO that creates a table', 'DO $$ BEGIN CREATE TABLE front.shape AS SELECT 9 AS a; END $$'],
+  ])('%s, which hides the table of before', async (_name, text) => {
+    await world.database.query(`
+      CREATE SCHEMA front;
+      CREATE FUNCTION make() RETURNS int LANGUAGE plpgsql AS $$
+        BEGIN CREATE TABLE front.shape AS SELECT 9 AS a; RETURN 1; END $$;
+      CREATE PROCEDURE makes() LANGUAGE sql AS 'SELECT make()'`)
+    const prisma = open({ options: '-c search_path=front,public' })
+    await prepareAll(prisma)
+    await prisma.$transaction(async (tx) => {
+      await run(tx, text)
+      expect(await shape(tx)).toEqual([{ a: 9 }])
+      expect(await shape(tx)).toEqual([{ a: 9 }])
+    })
+  })
+
+  test('a hidden DEALLOCATE ALL', async () => {
+    await world.database.query(
+      `CREATE FUNCTION forget() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DEALLOCATE ALL; RETURN 1; END $$`,
+    )
+    for (const text of ['DO $$ BEGIN DEALLOCATE ALL; END $$', 'SELECT forget()']) {
+      const prisma = open()
+      await prepareAll(prisma)
+      await prisma.$transaction(async (tx) => {
+        await run(tx, text)
+        expect(await shape(tx)).toEqual([{ a: 1 }])
+        expect(await count(tx)).toEqual([{ n: 0 }])
+      })
+      // All of them are gone: the first of the next transaction finds that out for the others, too.
+      await prisma.$transaction(async (tx) => {
+        expect(await shape(tx)).toEqual([{ a: 1 }])
+        expect(await count(tx)).toEqual([{ n: 0 }])
+      })
+    }
+  })
+
+  test('a hidden DEALLOCATE ALL in a statement that fails and is undone', async () => {
+    const prisma = open({ transaction: { autosave: 'always' } })
+    await prepareAll(prisma)
+    await prisma.$transaction(async (tx) => {
+      await errorOf(run(tx, `DO $$ BEGIN DEALLOCATE ALL; RAISE 'no'; END $$`))
+      expect(await shape(tx)).toEqual([{ a: 1 }])
+      expect(await count(tx)).toEqual([{ n: 0 }])
+    })
+  })
+})
+
+test('a table that another session creates earlier on the search_path is read once PostgreSQL analyzes the statement anew', async () => {
+  await world.database.query('CREATE SCHEMA front')
+  const prisma = open({ options: '-c search_path=front,public' })
+  for (let index = 0; index < 3; index++) expect(await shape(prisma)).toEqual([{ a: 1 }])
+  await world.database.query('CREATE TABLE front.shape AS SELECT 9 AS a')
+  // PostgreSQL itself: the new table changes nothing that the prepared statement uses.
+  expect(await shape(prisma)).toEqual([{ a: 1 }])
+  await world.database.query('ANALYZE public.shape')
+  expect(await shape(prisma)).toEqual([{ a: 9 }])
+})
+
+test('statements of a transaction stay prepared ones after settings of its own, and after writes', async () => {
+  const prisma = open()
+  const names = (tx: Pick<PrismaClient, '$queryRawUnsafe'>) =>
+    tx.$queryRawUnsafe<Row[]>(
+      `SELECT count(*)::int AS n FROM pg_prepared_statements WHERE statement LIKE '%/* x */'`,
+    )
+  await prisma.$transaction(async (tx) => {
+    await tx.$queryRaw`SELECT set_config('app.tenant', ${'a'}, true)`
+    await tx.$executeRaw`SET LOCAL app.other = 1`
+    await tx.$executeRaw`SAVEPOINT mine`
+    await tx.log.create({ data: { text: 'a' } })
+    for (let round = 0; round < 3; round++) await tx.$queryRawUnsafe(`SELECT 1 /* x */`)
+    expect(await names(tx)).toEqual([{ n: 1 }])
   })
 })
 

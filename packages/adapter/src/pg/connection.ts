@@ -48,6 +48,7 @@ import {
 import {
   isFatal,
   isMismatch,
+  isMissing,
   isOfPostgres,
   lostBefore,
   noteAnswered,
@@ -63,6 +64,7 @@ import {
   wasStale,
 } from './statement-errors.js'
 import {
+  altersSchema,
   asksForReadOnly,
   beginsTransaction,
   forgetsStatements,
@@ -131,6 +133,8 @@ export class PgConnection {
   #isMadeReadOnly = false
   /** A refused write: `open` until it is known whether the server or the caller is the cause. */
   #refusal: 'open' | 'by server' | undefined
+  /** Whether a statement of the open transaction may have given up prepared statements, or changed their meaning. */
+  #isPreparedInDoubt = false
   /** Whether the server has begun with the statement that was sent last. */
   #hasBegun = false
 
@@ -177,6 +181,7 @@ export class PgConnection {
     } else if (tag === 'SET' && asksForReadOnly(text)) this.#isMadeReadOnly = true
     this.#noteRun(query)
     if (forgetsStatements(tag)) this.statements?.clear()
+    else if (altersSchema(tag)) this.statements?.forgetAll()
   }
 
   /** Notes whether a statement that ran may have changed the session, whatever its tag says, also if it failed. */
@@ -406,7 +411,7 @@ export class PgConnection {
     const reset = this.reset?.isDue === true ? this.reset : undefined
     const confirm = reset?.noteSent()
     const commands = reset === undefined ? before : [...reset.commands, ...before]
-    const known = this.statements?.for(config.text, config.name)
+    const known = this.#preparedFor(config)
     // What another in flight prepares meanwhile may fail again; by itself it depends on none.
     const prepared = isAgain && this.#isShared && known?.isSent === true ? undefined : known
     const surplus = this.statements?.takeSurplus() ?? NO_COMMANDS
@@ -447,6 +452,18 @@ export class PgConnection {
     })
   }
 
+  /**
+   * The prepared statement for a text, where it is worth preparing and certain to have its meaning. In a transaction a
+   * prepared statement that the server refuses would abort all of it, and one that reads a hidden table goes unnoticed.
+   */
+  #preparedFor({ text, name, facts = factsOf(text) }: StatementConfig<Columns>): Prepared | undefined {
+    if (this.statements === undefined) return undefined
+    const isInDoubt = this.#isPreparedInDoubt && this.isInTransaction
+    // Also if the statement fails: DEALLOCATE ALL stays done when a savepoint undoes the rest.
+    this.#isPreparedInDoubt = isInDoubt || !facts.keepsPrepared
+    return isInDoubt ? undefined : this.statements.for(text, name)
+  }
+
   #noteFailure<C extends Columns>(
     error: unknown,
     statement: Statement<C> | undefined,
@@ -458,6 +475,8 @@ export class PgConnection {
     if (statement?.wasRefused === true) noteRefused(error)
     const unusable = wasStale(error) ? prepared : statement?.unparsed
     if (unusable !== undefined) this.statements?.forget(unusable)
+    // Mostly all of them were given up. In a transaction the next one would fail, too, and abort it.
+    if (wasStale(error) && isMissing(error)) this.statements?.forgetAll()
   }
 
   /** Whether the end of the session proves that the server did not begin with the statement that was sent last. */

@@ -97,6 +97,12 @@ export class PreparedStatements {
     this.#surplus.push(prepared.name)
   }
 
+  /** None of them is of use any more; the server may still have them. */
+  forgetAll(): void {
+    for (const { name, isSent } of this.#byName.values()) if (isSent) this.#surplus.push(name)
+    this.#byName.clear()
+  }
+
   /** The server has given up all of them. */
   clear(): void {
     this.#byName.clear()

@@ -40,6 +40,14 @@ export function forgetsStatements(tag: string): boolean {
   return tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL'
 }
 
+/** Tags of statements after which a prepared one may return other columns, or read another table. */
+const ALTERS_SCHEMA = /^(?:CREATE|ALTER|DROP|IMPORT|DO)\b/
+
+/** Whether statements that the session has prepared may not fit any more. */
+export function altersSchema(tag: string): boolean {
+  return ALTERS_SCHEMA.test(tag)
+}
+
 /** Begins a transaction that stays open. */
 export function beginsTransaction(tag: string): boolean {
   return tag === 'BEGIN' || tag === 'START TRANSACTION'

@@ -21,6 +21,7 @@ const stale = new WeakSet<Error>()
 const hitByMistake = new WeakSet<Error>()
 
 const QUERY_CANCELED = '57014'
+const INVALID_SQL_STATEMENT_NAME = '26000'
 const IN_FAILED_SQL_TRANSACTION = '25P02'
 const READ_ONLY_SQL_TRANSACTION = '25006'
 
@@ -37,6 +38,11 @@ const REFUSES_PREPARED = /^(26000|0A000|XX000|22...|42...)$/
  */
 export function wasStale(error: unknown): boolean {
   return error instanceof Error && stale.has(error)
+}
+
+/** Whether the server has no prepared statement of that name. */
+export function isMissing(error: unknown): boolean {
+  return codeOf(error) === INVALID_SQL_STATEMENT_NAME
 }
 
 /** For the error by which the server refused to begin with a statement that was prepared before. */

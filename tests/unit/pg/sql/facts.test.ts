@@ -312,3 +312,71 @@ test.each<[string, string, boolean]>([
 ])('of a text of many %s, too', (_, text, isRead) => {
   expect(factsOf(text).isRead).toBe(isRead)
 })
+
+describe('prepared statements plainly are as they were after', () => {
+  test.each([
+    'SELECT * FROM t WHERE a = $1 FOR UPDATE',
+    'INSERT INTO t (a) VALUES ($1) RETURNING a',
+    'WITH a AS (DELETE FROM t RETURNING *) UPDATE u SET b = lower(c) WHERE d = ANY ($1)',
+    'MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE',
+    'SELECT count(*), max(a) FROM t',
+    `SELECT pg_advisory_lock(1), pg_advisory_xact_lock(2), nextval('s')`,
+    `SELECT set_config('app.tenant', $1, true)`,
+    `SELECT pg_catalog.set_config('Statement_Timeout', '1s', false), set_config('a.b', lower($1), true)`,
+    'SET LOCAL app.tenant = 1',
+    'SET local.tenant = 1',
+    'SET LOCAL ROLE someone',
+    'SET SESSION statement_timeout = 1',
+    'SET TRANSACTION READ ONLY',
+    'SET CONSTRAINTS ALL DEFERRED',
+    'SAVEPOINT a',
+    'ROLLBACK TO a',
+    'LOCK TABLE t',
+    'DECLARE a CURSOR FOR SELECT 1',
+    `SELECT 'DEALLOCATE ALL'`,
+    'SELECT t.into FROM t',
+  ])('%s', (text) => {
+    expect(factsOf(text).keepsPrepared).toBe(true)
+  })
+})
+
+describe('prepared statements may be gone, or mean something else, after', () => {
+  test.each([
+    'CREATE TABLE a (b int)',
+    'CREATE TEMP TABLE a AS SELECT 1',
+    'SELECT 1 AS b INTO a',
+    'WITH b AS (SELECT 1) SELECT * INTO a FROM b',
+    'ALTER TABLE a ADD COLUMN b int',
+    'DROP TABLE a',
+    'DO $$ BEGIN END $$',
+    'CALL mine()',
+    'EXECUTE mine',
+    'PREPARE a AS SELECT 1',
+    'DEALLOCATE ALL',
+    'DISCARD ALL',
+    'DISCARD PLANS',
+    'RESET search_path',
+    'RESET ALL',
+    'SET search_path = a',
+    'SET LOCAL "search_path" TO a',
+    `SET SCHEMA 'a'`,
+    `SET LOCAL TIME ZONE 'UTC'`,
+    'SET LOCAL timezone = 1',
+    `SET SESSION AUTHORIZATION someone`,
+    `SELECT set_config('search_path', 'a', true)`,
+    `SELECT set_config('SEARCH_PATH', 'a', true)`,
+    `SELECT set_config(E'app.tenant', 'a', true)`,
+    `SELECT set_config('app' || '.tenant', 'a', true)`,
+    `SELECT set_config($1, 'a', true)`,
+    `SELECT set_config(lower('app.tenant'), 'a', true)`,
+    'SELECT mine()',
+    'SELECT public.lower(a) FROM t',
+    'INSERT INTO t (a) VALUES (mine())',
+    'EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1',
+    'SELECT 1; DROP TABLE a',
+    'SELECT U&"\\006eow"()',
+    'no SQL at all',
+  ])('%s', (text) => {
+    expect(factsOf(text).keepsPrepared).toBe(false)
+  })
+})

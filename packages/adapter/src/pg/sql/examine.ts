@@ -15,6 +15,7 @@ import {
   STABLE_FUNCTIONS,
 } from './functions.js'
 import { Kind, type Lexer } from './lexer.js'
+import { keepsPrepared } from './settings.js'
 import { StatementReader } from './statements.js'
 import {
   BEFORE_LISTS,
@@ -23,6 +24,7 @@ import {
   CHANGING,
   INFIX,
   JOIN_KINDS,
+  KEEPING,
   KEYWORDS_BEHIND,
   OPERAND_ENDS,
   READS,
@@ -37,6 +39,7 @@ export interface Findings {
   readonly mayShare: boolean
   readonly changesSession: boolean
   readonly outlastsDiscard: boolean
+  readonly keepsPrepared: boolean
   /** Of each statement that is transaction control, in order. */
   readonly controls: readonly TransactionControl[]
 }
@@ -70,6 +73,7 @@ class Examination {
   #mayShare = true
   #changesSession = false
   #outlastsDiscard = false
+  #keepsPrepared = true
   readonly #controls: TransactionControl[] = []
 
   /** The first keyword of the statement, and of the one that it explains. */
@@ -90,7 +94,7 @@ class Examination {
   /** Whether the last NOT is behind an operand: `a NOT LIKE b`. */
   #isNotInfix = false
   /** Calls of `set_config` that are open: how deep their arguments are, and how many commas were there. */
-  readonly #setConfigs: { readonly depth: number; commas: number }[] = []
+  readonly #setConfigs: { readonly depth: number; commas: number; setting: string | undefined }[] = []
 
   constructor(text: string) {
     this.#reader = new StatementReader(text)
@@ -106,6 +110,7 @@ class Examination {
       mayShare: this.#mayShare && statements === 1 && !this.#changesSession,
       changesSession: this.#changesSession,
       outlastsDiscard: this.#outlastsDiscard,
+      keepsPrepared: this.#keepsPrepared,
       controls: this.#controls.length === 0 ? NO_CONTROLS : this.#controls,
     }
   }
@@ -127,6 +132,15 @@ class Examination {
     if (control !== undefined) this.#controls.push(control)
     if (this.#isSessionCommand(control)) this.#changesSession = true
     if (this.#verb === 'load') this.#outlastsDiscard = true
+    if (!KEEPING.has(this.#verb) || (this.#verb === 'set' && !this.#isSetAside())) this.#keepsPrepared = false
+  }
+
+  /** Whether what is set does not matter to prepared statements: `SET LOCAL app.tenant = …`. */
+  #isSetAside(): boolean {
+    const [, second, third] = this.#words
+    const at = (second === 'local' || second === 'session') && third !== '.' ? 2 : 1
+    const isCustom = this.#names[at] !== undefined && this.#words[at + 1] === '.'
+    return isCustom || keepsPrepared(this.#names[at] ?? '')
   }
 
   #isSessionCommand(control: TransactionControl | undefined): boolean {
@@ -159,6 +173,10 @@ class Examination {
         this.#noteMark(char)
         break
       }
+      case Kind.Text:
+        if (this.#last === '(') this.#noteSetting()
+        this.#name = undefined
+        break
       default:
         this.#name = undefined
     }
@@ -198,6 +216,7 @@ class Examination {
     this.#isRead = false
     this.#mayShare = false
     this.#changesSession = true
+    this.#keepsPrepared = false
   }
 
   #noteWord(word: string): void {
@@ -210,7 +229,10 @@ class Examination {
       case 'delete':
       case 'merge':
       case 'into':
-        if (this.#last !== '.') this.#isRead = false
+        if (this.#last === '.') break
+        this.#isRead = false
+        // `SELECT … INTO` makes a table.
+        if (word === 'into' && this.#last !== 'insert' && this.#last !== 'merge') this.#keepsPrepared = false
         break
       case 'update':
         // `FOR UPDATE` and `FOR NO KEY UPDATE` lock, and save nothing.
@@ -250,11 +272,21 @@ class Examination {
     this.#name = undefined
   }
 
+  /** A literal behind a parenthesis: the name of the setting, if the call is one of `set_config`. */
+  #noteSetting(): void {
+    const call = this.#setConfigs.at(-1)
+    if (call !== undefined && call.depth === this.#reader.depth) call.setting = this.#lexer.source
+  }
+
   /** A mark in the arguments of `set_config`. */
   #noteArguments(char: number): void {
     const call = this.#setConfigs.at(-1)
     if (call === undefined) return
-    if (char === COMMA && call.depth === this.#reader.depth) call.commas++
+    if (char === COMMA && call.depth === this.#reader.depth) {
+      const isLiteral = this.#last === "'" && keepsPrepared(call.setting)
+      if (call.commas === 0 && !isLiteral) this.#keepsPrepared = false
+      call.commas++
+    }
     if (char !== CLOSE || call.depth <= this.#reader.depth) return
     this.#setConfigs.pop()
     // The third argument is plainly `true`: the setting ends with the transaction.
@@ -267,12 +299,15 @@ class Examination {
     if (BEFORE_LISTS.has(this.#before)) return
     if (SESSION_FUNCTIONS.has(name)) this.#changesSession = true
     if (LASTING_FUNCTIONS.has(name)) this.#changesSession = this.#outlastsDiscard = true
-    if (name === 'set_config') this.#setConfigs.push({ depth: this.#reader.depth, commas: 0 })
+    if (name === 'set_config') {
+      this.#setConfigs.push({ depth: this.#reader.depth, commas: 0, setting: undefined })
+    }
     const isBuiltIn = this.#qualifier === undefined || this.#qualifier === 'pg_catalog'
     if (isBuiltIn && (STABLE_FUNCTIONS.has(name) || HARMLESS_VOLATILE_FUNCTIONS.has(name))) return
     this.#isRead = false
     const isHarmless = name === 'set_config' || HARMLESS_WRITING_FUNCTIONS.has(name)
     if (!isBuiltIn || !isHarmless) this.#mayShare = false
+    if (!isBuiltIn || !(isHarmless || SESSION_FUNCTIONS.has(name))) this.#keepsPrepared = false
   }
 
   #isKeyword(name: string): boolean {

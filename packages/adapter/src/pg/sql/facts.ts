@@ -23,6 +23,11 @@ export interface Facts {
   readonly changesSession: boolean
   /** Whether it does so in a way that DISCARD ALL does not undo: LOAD, `setseed`, `dblink_connect`. */
   readonly outlastsDiscard: boolean
+  /**
+   * Whether prepared statements plainly are there after it, and mean the same: it alters no table, gives up no
+   * statement, sets no `search_path`, and calls no function that may do so. False where that is not certain.
+   */
+  readonly keepsPrepared: boolean
   /** The transaction control in the text, in order; empty for most texts. */
   readonly controls: readonly TransactionControl[]
   /** The transaction control that the text is, where it is one statement of that kind and nothing else. */

@@ -15,6 +15,12 @@ export const SHARING: ReadonlySet<string> = new Set([
 export const CHANGING: ReadonlySet<string> = new Set([
   ...['reset', 'discard', 'prepare', 'deallocate', 'execute', 'listen', 'unlisten', 'load'],
 ])
+/** These alter no table, and give up no prepared statement. */
+export const KEEPING: ReadonlySet<string> = new Set([
+  ...['select', 'insert', 'update', 'delete', 'merge', 'with', 'values', 'table', 'show', 'set'],
+  ...['begin', 'start', 'savepoint', 'release', 'commit', 'end', 'rollback', 'abort'],
+  ...['declare', 'fetch', 'move', 'close', 'lock', 'copy', 'listen', 'unlisten', 'notify'],
+])
 /** Words before `TEMP`, where it is the keyword: `CREATE TEMP`, `CREATE OR REPLACE TEMP`, `INTO LOCAL TEMP`. */
 export const BEFORE_TEMP: ReadonlySet<string> = new Set(['create', 'replace', 'global', 'local', 'into'])
 /** `AS MATERIALIZED (` and names of tables, types and CTEs with a list behind them: `AS t (a)`, `::varchar(10)`. */

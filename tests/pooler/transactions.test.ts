@@ -165,4 +165,25 @@ describeBehindPgBouncer('transactions behind PgBouncer', () => {
       .$queryRaw`SELECT current_setting('idle_in_transaction_session_timeout') AS ms`
     expect(limit).toEqual([{ ms: '0' }])
   })
+
+  test('SET TRANSACTION may come first, with limits and with savepoints of both kinds', async () => {
+    const { prisma } = stage.open(
+      { maxSize: 2 },
+      { transaction: { idleTimeout: '20s', maxDuration: '20s', autosave: 'always' } },
+    )
+    const modes = await prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SET TRANSACTION ISOLATION LEVEL SERIALIZABLE`
+      await tx.$executeRaw`SAVEPOINT mine`
+      await log(tx, 'undone')
+      await errorOf(tx.$queryRaw`SELECT 1 / 0`)
+      await tx.$executeRaw`ROLLBACK TO mine`
+      await log(tx, 'kept')
+      return tx.$queryRaw`
+        SELECT current_setting('transaction_isolation') AS level,
+               current_setting('idle_in_transaction_session_timeout') AS idle,
+               coalesce(current_setting('transaction_timeout', true), '20s') AS duration`
+    })
+    expect(modes).toEqual([{ level: 'serializable', idle: '20s', duration: '20s' }])
+    expect(await logged()).toEqual(['kept'])
+  })
 })

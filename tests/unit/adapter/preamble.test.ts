@@ -7,120 +7,185 @@ const END = 'RELEASE SAVEPOINT real_pool_autosave'
 
 describe('before the statements of a transaction goes', () => {
   test('BEGIN, once', () => {
-    const preamble = new Preamble(['BEGIN'], false)
+    const preamble = new Preamble(() => ['BEGIN'], false)
     expect(preamble.hasBegun).toBe(false)
-    expect(preamble.beforeStatement()).toEqual(['BEGIN'])
+    expect(preamble.beforeStatement(18)).toEqual(['BEGIN'])
     expect(preamble.hasBegun).toBe(true)
-    expect(preamble.beforeStatement()).toEqual([])
+    expect(preamble.beforeStatement(18)).toEqual([])
     expect(preamble.beforeCommit()).toEqual([])
   })
 
   test('whatever savepoints were made and ended since the last, in their order', () => {
-    const preamble = new Preamble(['BEGIN'], false)
+    const preamble = new Preamble(() => ['BEGIN'], false)
     preamble.savepoint('a')
     preamble.savepoint('b "x"')
-    expect(preamble.beforeStatement()).toEqual(['BEGIN', 'SAVEPOINT "a"', 'SAVEPOINT "b ""x"""'])
+    expect(preamble.beforeStatement(18)).toEqual(['BEGIN', 'SAVEPOINT "a"', 'SAVEPOINT "b ""x"""'])
     preamble.release('b "x"')
     preamble.savepoint('c')
-    expect(preamble.beforeStatement()).toEqual(['RELEASE SAVEPOINT "b ""x"""', 'SAVEPOINT "c"'])
-    expect(preamble.beforeStatement()).toEqual([])
+    expect(preamble.beforeStatement(18)).toEqual(['RELEASE SAVEPOINT "b ""x"""', 'SAVEPOINT "c"'])
+    expect(preamble.beforeStatement(18)).toEqual([])
   })
 
   test('nothing of a savepoint that was ended before anything happened in it', () => {
-    const preamble = new Preamble(['BEGIN'], false)
+    const preamble = new Preamble(() => ['BEGIN'], false)
     preamble.savepoint('a')
     preamble.savepoint('b')
     preamble.release('b')
     preamble.release('a')
-    expect(preamble.beforeStatement()).toEqual(['BEGIN'])
+    expect(preamble.beforeStatement(18)).toEqual(['BEGIN'])
   })
 
   test('the savepoint that was gone back to, when nothing had happened in it', () => {
-    const preamble = new Preamble(['BEGIN'], false)
+    const preamble = new Preamble(() => ['BEGIN'], false)
     preamble.savepoint('a')
     preamble.savepoint('b')
     expect(preamble.undo('a')).toBe(true)
-    expect(preamble.beforeStatement()).toEqual(['BEGIN', 'SAVEPOINT "a"'])
+    expect(preamble.beforeStatement(18)).toEqual(['BEGIN', 'SAVEPOINT "a"'])
     // Now it is the server's to go back to.
     expect(preamble.undo('a')).toBe(false)
   })
 
   test('nothing before a command that goes back behind what nobody has needed', () => {
-    const preamble = new Preamble(['BEGIN'], false)
+    const preamble = new Preamble(() => ['BEGIN'], false)
     preamble.savepoint('a')
-    preamble.beforeStatement()
+    preamble.beforeStatement(18)
     preamble.savepoint('b')
-    expect(preamble.beforeCommand()).toEqual([])
-    expect(preamble.beforeStatement()).toEqual([])
+    expect(preamble.beforeCommand(18)).toEqual([])
+    expect(preamble.beforeStatement(18)).toEqual([])
   })
 })
 
 describe('with autosave', () => {
   test('goes back to none of a statement that succeeded, because a command before the next one failed', () => {
-    const preamble = new Preamble(['BEGIN'], true)
-    preamble.beforeStatement()
-    preamble.succeeded()
-    expect(preamble.beforeStatement()).toEqual([END, SAVE])
+    const preamble = new Preamble(() => ['BEGIN'], true)
+    preamble.beforeStatement(18)
+    preamble.succeeded('INSERT 0 1')
+    expect(preamble.beforeStatement(18)).toEqual([END, SAVE])
     expect(preamble.failed(true)).toBe(false)
-    expect(preamble.beforeStatement()).toEqual([SAVE])
+    expect(preamble.beforeStatement(18)).toEqual([SAVE])
     expect(preamble.beforeCommit()).toEqual([])
   })
 
   test('a savepoint before each statement, which ends with the next', () => {
-    const preamble = new Preamble(['BEGIN'], true)
-    expect(preamble.beforeStatement()).toEqual(['BEGIN', SAVE])
-    preamble.succeeded()
-    expect(preamble.beforeStatement()).toEqual([END, SAVE])
-    preamble.succeeded()
+    const preamble = new Preamble(() => ['BEGIN'], true)
+    expect(preamble.beforeStatement(18)).toEqual(['BEGIN', SAVE])
+    preamble.succeeded('INSERT 0 1')
+    expect(preamble.beforeStatement(18)).toEqual([END, SAVE])
+    preamble.succeeded('INSERT 0 1')
     expect(preamble.beforeCommit()).toEqual([])
   })
 
   test('a statement that failed is undone with the next one, or with COMMIT', () => {
-    const preamble = new Preamble(['BEGIN'], true)
-    preamble.beforeStatement()
+    const preamble = new Preamble(() => ['BEGIN'], true)
+    preamble.beforeStatement(18)
     expect(preamble.failed(false)).toBe(true)
     // The savepoint outlives that, and serves once more.
-    expect(preamble.beforeStatement()).toEqual([UNDO])
+    expect(preamble.beforeStatement(18)).toEqual([UNDO])
     preamble.failed(false)
     expect(preamble.beforeCommit()).toEqual([UNDO])
-    expect(preamble.beforeStatement()).toEqual([UNDO])
-    preamble.succeeded()
-    expect(preamble.beforeStatement()).toEqual([END, SAVE])
+    expect(preamble.beforeStatement(18)).toEqual([UNDO])
+    preamble.succeeded('INSERT 0 1')
+    expect(preamble.beforeStatement(18)).toEqual([END, SAVE])
   })
 
   test("a caller's savepoints lie outside of it", () => {
-    const preamble = new Preamble(['BEGIN'], true)
-    preamble.beforeStatement()
-    preamble.succeeded()
+    const preamble = new Preamble(() => ['BEGIN'], true)
+    preamble.beforeStatement(18)
+    preamble.succeeded('INSERT 0 1')
     preamble.savepoint('a')
-    expect(preamble.beforeStatement()).toEqual([END, 'SAVEPOINT "a"', SAVE])
+    expect(preamble.beforeStatement(18)).toEqual([END, 'SAVEPOINT "a"', SAVE])
     preamble.failed(false)
     preamble.release('a')
-    expect(preamble.beforeStatement()).toEqual([UNDO, END, 'RELEASE SAVEPOINT "a"', SAVE])
+    expect(preamble.beforeStatement(18)).toEqual([UNDO, END, 'RELEASE SAVEPOINT "a"', SAVE])
   })
 
   test('going back behind it ends it', () => {
-    const preamble = new Preamble(['BEGIN'], true)
+    const preamble = new Preamble(() => ['BEGIN'], true)
     preamble.savepoint('a')
-    preamble.beforeStatement()
+    preamble.beforeStatement(18)
     preamble.failed(false)
-    expect(preamble.beforeCommand()).toEqual([])
-    preamble.succeeded()
-    expect(preamble.beforeStatement()).toEqual([SAVE])
+    expect(preamble.beforeCommand(18)).toEqual([])
+    preamble.succeeded('INSERT 0 1')
+    expect(preamble.beforeStatement(18)).toEqual([SAVE])
   })
 
   test('a command that fails is not undone: it has no autosave', () => {
-    const preamble = new Preamble(['BEGIN'], true)
-    preamble.beforeStatement()
-    preamble.succeeded()
-    preamble.beforeCommand()
+    const preamble = new Preamble(() => ['BEGIN'], true)
+    preamble.beforeStatement(18)
+    preamble.succeeded('INSERT 0 1')
+    preamble.beforeCommand(18)
     expect(preamble.failed(false)).toBe(false)
     expect(preamble.beforeCommit()).toEqual([])
   })
 
   test('a failure before anything was sent undoes nothing', () => {
-    const preamble = new Preamble(['BEGIN'], true)
+    const preamble = new Preamble(() => ['BEGIN'], true)
     expect(preamble.failed(false)).toBe(false)
-    expect(preamble.beforeStatement()).toEqual(['BEGIN', SAVE])
+    expect(preamble.beforeStatement(18)).toEqual(['BEGIN', SAVE])
+  })
+
+  describe('the raw statements of a caller that move savepoints', () => {
+    function saved(): Preamble {
+      const preamble = new Preamble(() => ['BEGIN'], true)
+      preamble.beforeStatement(18)
+      preamble.succeeded('INSERT 0 1')
+      return preamble
+    }
+
+    test('SAVEPOINT lies below the next autosave, not above one', () => {
+      const preamble = saved()
+      expect(preamble.beforeStatement(18, 'savepoint')).toEqual([END])
+      preamble.succeeded('SAVEPOINT')
+      expect(preamble.beforeStatement(18)).toEqual([SAVE])
+      preamble.succeeded('INSERT 0 1')
+      expect(preamble.beforeStatement(18)).toEqual([END, SAVE])
+    })
+
+    test('SAVEPOINT behind a failure comes after that is undone', () => {
+      const preamble = saved()
+      preamble.beforeStatement(18)
+      preamble.failed(false)
+      expect(preamble.beforeStatement(18, 'savepoint')).toEqual([UNDO, END])
+      preamble.succeeded('SAVEPOINT')
+      expect(preamble.beforeCommit()).toEqual([])
+      expect(preamble.beforeStatement(18)).toEqual([SAVE])
+    })
+
+    test('SAVEPOINT that only the answer tells of leaves the autosave below alone', () => {
+      const preamble = saved()
+      expect(preamble.beforeStatement(18)).toEqual([END, SAVE])
+      preamble.succeeded('SAVEPOINT')
+      expect(preamble.beforeStatement(18)).toEqual([SAVE])
+    })
+
+    test.each([
+      ['release', 'RELEASE'],
+      ['rollback to', 'ROLLBACK'],
+    ] as const)(
+      '%s ends the autosave when it succeeds, and is undone by it when it fails',
+      (control, tag) => {
+        const preamble = saved()
+        expect(preamble.beforeStatement(18, control)).toEqual([END, SAVE])
+        expect(preamble.failed(false)).toBe(true)
+        expect(preamble.beforeStatement(18, control)).toEqual([UNDO])
+        preamble.succeeded(tag)
+        expect(preamble.beforeStatement(18)).toEqual([SAVE])
+      },
+    )
+
+    test('SET TRANSACTION is outside of any autosave', () => {
+      const first = new Preamble(() => ['BEGIN'], true)
+      expect(first.beforeStatement(18, 'set transaction')).toEqual(['BEGIN'])
+      first.succeeded('SET')
+      expect(first.beforeStatement(18)).toEqual([SAVE])
+      expect(saved().beforeStatement(18, 'set transaction')).toEqual([END])
+      expect(first.failed(false)).toBe(true)
+    })
+
+    test('SET TRANSACTION that fails is not undone', () => {
+      const preamble = saved()
+      preamble.beforeStatement(18, 'set transaction')
+      expect(preamble.failed(false)).toBe(false)
+    })
   })
 })

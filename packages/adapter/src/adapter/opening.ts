@@ -10,12 +10,19 @@ const LEVELS: ReadonlySet<IsolationLevel> = new Set([
   'SERIALIZABLE',
 ])
 
+/** The first version of PostgreSQL that has `transaction_timeout`; an older one refuses the name. */
+const HAS_TRANSACTION_TIMEOUT = 17
+
+/** @param serverVersion - Its first number; undefined: not known. */
+export type Opening = (serverVersion: number | undefined) => readonly string[]
+
 /** @throws DriverAdapterError where PostgreSQL has no such isolation level. */
 export function openingOf(
   settings: TransactionSettings,
   isolationLevel: IsolationLevel | undefined,
-): string[] {
-  return [beginStatement(isolationLevel), ...guards(settings)]
+): Opening {
+  const begin = beginStatement(isolationLevel)
+  return (serverVersion) => [begin, ...guards(settings, serverVersion)]
 }
 
 function beginStatement(isolationLevel: IsolationLevel | undefined): string {
@@ -28,16 +35,25 @@ function beginStatement(isolationLevel: IsolationLevel | undefined): string {
 
 /**
  * Limits that the server keeps by itself, for this transaction only: whatever becomes of the session, the next
- * transaction brings its own. A server before 17 would refuse the name of the second.
+ * transaction brings its own. `SET` takes no snapshot, so that the caller's `SET TRANSACTION` may still come first.
  */
-function guards({ idleTimeout, maxDuration }: TransactionSettings): string[] {
-  const limits = []
-  if (idleTimeout > 0) {
-    limits.push(`set_config('idle_in_transaction_session_timeout', '${idleTimeout}', true)`)
-  }
+function guards(
+  { idleTimeout, maxDuration }: TransactionSettings,
+  serverVersion: number | undefined,
+): string[] {
+  const commands = []
+  if (idleTimeout > 0) commands.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeout}`)
   if (maxDuration > 0) {
-    const set = `set_config('transaction_timeout', '${maxDuration}', true)`
-    limits.push(`CASE WHEN current_setting('server_version_num')::int >= 170000 THEN ${set} END`)
+    if (serverVersion === undefined) commands.push(setWhereKnown(maxDuration))
+    else if (serverVersion >= HAS_TRANSACTION_TIMEOUT) {
+      commands.push(`SET LOCAL transaction_timeout = ${maxDuration}`)
+    }
   }
-  return limits.length === 0 ? [] : [`SELECT ${limits.join(', ')}`]
+  return commands
+}
+
+/** The server decides. It is a query, behind which the server refuses `SET TRANSACTION`. */
+function setWhereKnown(maxDuration: number): string {
+  const set = `set_config('transaction_timeout', '${maxDuration}', true)`
+  return `SELECT CASE WHEN current_setting('server_version_num')::int >= ${HAS_TRANSACTION_TIMEOUT}0000 THEN ${set} END`
 }

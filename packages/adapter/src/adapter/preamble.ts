@@ -1,16 +1,36 @@
 /**
  * What has to be sent before the next statement of a transaction, and travels in its packet: BEGIN, savepoints,
  * and the end of savepoints. State and nothing but state; transaction.ts sends.
+ *
+ * With autosave, one savepoint of ours lies on top of the caller's. The caller's own statements move the stack, too:
+ *
+ * ```text
+ * INSERT …                 SAVEPOINT autosave, INSERT
+ * SAVEPOINT mine           RELEASE autosave, SAVEPOINT mine       no autosave: RELEASE would end `mine` with it
+ * UPDATE …                 SAVEPOINT autosave, UPDATE
+ * ROLLBACK TO mine         RELEASE autosave, SAVEPOINT autosave, ROLLBACK TO mine        ends the autosave
+ * ```
  */
 import { quoteIdentifier } from '../pg/identifier.js'
+import type { TransactionControl } from '../pg/sql/facts.js'
+import type { Opening } from './opening.js'
 
 /** The savepoint around each statement under `autosave`. */
 const AUTOSAVE = 'SAVEPOINT real_pool_autosave'
 const UNDO_AUTOSAVE = 'ROLLBACK TO SAVEPOINT real_pool_autosave'
 const END_AUTOSAVE = 'RELEASE SAVEPOINT real_pool_autosave'
 
+/** The server refuses `SET TRANSACTION` behind a savepoint, and ends its effect with that. */
+const WITHOUT_AUTOSAVE: ReadonlySet<TransactionControl['kind'] | undefined> = new Set([
+  'savepoint',
+  'set transaction',
+])
+
+/** Tags of statements behind which the autosave is not on top of the savepoints any more, or not there. */
+const MOVES_SAVEPOINTS: ReadonlySet<string> = new Set(['SAVEPOINT', 'RELEASE', 'ROLLBACK'])
+
 export class Preamble {
-  readonly #opening: readonly string[]
+  readonly #opening: Opening
   readonly #autosave: boolean
   #hasBegun = false
   /** Savepoints, and ends of savepoints, that nobody has needed yet. */
@@ -21,7 +41,7 @@ export class Preamble {
   #isSaving = false
 
   /** @param opening - BEGIN, and what must come before the first statement. */
-  constructor(opening: readonly string[], autosave: boolean) {
+  constructor(opening: Opening, autosave: boolean) {
     this.#opening = opening
     this.#autosave = autosave
   }
@@ -31,19 +51,24 @@ export class Preamble {
     return this.#hasBegun
   }
 
-  /** The commands before a statement. They count as sent; how it went is told by `succeeded` or `failed`. */
-  beforeStatement(): string[] {
-    const commands = this.#begin()
+  /**
+   * The commands before a statement. They count as sent; how it went is told by `succeeded` or `failed`.
+   *
+   * @param control - What the statement does to the transaction, if that is all that it does.
+   */
+  beforeStatement(serverVersion: number | undefined, control?: TransactionControl['kind']): string[] {
+    const commands = this.#begin(serverVersion)
+    const isSaving = this.#autosave && !WITHOUT_AUTOSAVE.has(control)
     if (this.#saved === 'failure') commands.push(UNDO_AUTOSAVE)
-    // As long as nothing else is wanted, one autosave goes on to serve for the next statement.
-    if (this.#pending.length > 0 || this.#saved === 'success') {
+    // Behind a failure the autosave outlives that, and serves once more, if nothing else must lie below it.
+    if (this.#pending.length > 0 || this.#saved === 'success' || !isSaving) {
       if (this.#saved !== 'nothing') commands.push(END_AUTOSAVE)
       this.#saved = 'nothing'
     }
     commands.push(...this.#pending)
     this.#pending = []
-    this.#isSaving = this.#autosave
-    if (this.#autosave && this.#saved !== 'failure') commands.push(AUTOSAVE)
+    this.#isSaving = isSaving
+    if (isSaving && this.#saved !== 'failure') commands.push(AUTOSAVE)
     return commands
   }
 
@@ -51,11 +76,11 @@ export class Preamble {
    * The commands before one that goes back to a savepoint, or that a failed transaction is going to refuse: what
    * nobody has needed yet would be undone by it, or refused before it.
    */
-  beforeCommand(): string[] {
+  beforeCommand(serverVersion: number | undefined): string[] {
     this.#pending = []
     this.#saved = 'nothing'
     this.#isSaving = false
-    return this.#begin()
+    return this.#begin(serverVersion)
   }
 
   /** The commands before COMMIT, which ends every savepoint by itself. */
@@ -63,14 +88,15 @@ export class Preamble {
     return this.#saved === 'failure' ? [UNDO_AUTOSAVE] : []
   }
 
-  #begin(): string[] {
-    const commands = this.#hasBegun ? [] : [...this.#opening]
+  #begin(serverVersion: number | undefined): string[] {
+    const commands = this.#hasBegun ? [] : [...this.#opening(serverVersion)]
     this.#hasBegun = true
     return commands
   }
 
-  succeeded(): void {
-    if (this.#isSaving) this.#saved = 'success'
+  /** @param tag - The server's answer: it knows a savepoint of the caller's in whatever spelling. */
+  succeeded(tag: string): void {
+    if (this.#isSaving) this.#saved = MOVES_SAVEPOINTS.has(tag) ? 'nothing' : 'success'
   }
 
   /**

@@ -214,11 +214,19 @@ class RealPoolTransaction implements Transaction {
     return this.#enqueue(async () => {
       // First of all: a statement that cannot be sent takes nothing of the preamble with it.
       const statement = statementOf(query, this.#settings.statementNameGenerator)
+      const control = statement.facts.control?.kind
+      // The server refuses everything else in a failed transaction, also if it comes before this.
+      const isWayBack = control === 'rollback to' && this.#failure !== undefined
       const result = await this.#run(
         query.sql,
-        () => this.#preamble.beforeStatement(),
+        ({ serverVersion }) =>
+          isWayBack
+            ? this.#preamble.beforeCommand(serverVersion)
+            : this.#preamble.beforeStatement(serverVersion, control),
         (connection, before) => connection.run(statement, before),
       )
+      // ROLLBACK TO a savepoint, since the transaction goes on: it has undone the failure.
+      if (result.tag === 'ROLLBACK') this.#failure = undefined
       if (eventLoop.isBusy) await eventLoop.endOfTurn()
       return result
     })
@@ -227,7 +235,7 @@ class RealPoolTransaction implements Transaction {
   async #command(text: string): Promise<void> {
     await this.#run(
       text,
-      () => this.#preamble.beforeCommand(),
+      ({ serverVersion }) => this.#preamble.beforeCommand(serverVersion),
       async (connection, before) => ({ tag: await command(connection, text, before) }),
     )
   }
@@ -250,17 +258,21 @@ class RealPoolTransaction implements Transaction {
     return result
   }
 
-  async #run<T extends Answer>(text: string, takeBefore: () => string[], send: Send<T>): Promise<T> {
+  async #run<T extends Answer>(
+    text: string,
+    takeBefore: (connection: PgConnection) => string[],
+    send: Send<T>,
+  ): Promise<T> {
     try {
-      this.#lease ??= await this.#acquire()
+      const { connection } = (this.#lease ??= await this.#acquire())
       const isFirst = !this.#preamble.hasBegun
       // What failed before had no connection.
       if (isFirst) this.#failure = undefined
-      const before = takeBefore()
+      const before = takeBefore(connection)
       const result = isFirst
         ? await this.#sendFirst(text, before, send)
         : await this.#send(text, before, send)
-      this.#preamble.succeeded()
+      this.#preamble.succeeded(result.tag)
       return result
     } catch (error) {
       // A COMMIT of the caller's own that was cancelled may have saved all of it.

@@ -241,6 +241,12 @@ export class PgConnection {
     return backendKeyOf(this.client).processId
   }
 
+  /** The first number of the server's version, as the server or a pooler reports it; undefined: not known. */
+  get serverVersion(): number | undefined {
+    const version = Number.parseInt(this.#settings.valueOf('server_version') ?? '', 10)
+    return Number.isNaN(version) ? undefined : version
+  }
+
   /** Whether what is sent next runs in a transaction. */
   get isInTransaction(): boolean {
     return transactionStatus(this.client) !== 'I' && !this.isEndingTransaction

@@ -6,13 +6,13 @@ import type { Access } from '../pool/types.js'
 import { Kind, Lexer } from './sql/lexer.js'
 
 /**
- * The settings that the server reports and a session can change, as they are; the form of dates becomes the one
+ * The settings that the server reports and a session can change, as they are, and its version; the form of dates becomes the one
  * that can be read, here as in node-postgres itself, floats are told with all their digits, and NULL in a list is NULL.
  */
 export const READ_SETTINGS = `SELECT name, CASE name WHEN 'DateStyle' THEN set_config(name, 'ISO', false)
   ELSE current_setting(name, true) END FROM unnest(ARRAY['application_name', 'client_encoding', 'DateStyle',
   'default_transaction_read_only', 'in_hot_standby', 'IntervalStyle', 'is_superuser', 'scram_iterations', 'search_path',
-  'session_authorization', 'standard_conforming_strings', 'TimeZone']) AS name,
+  'server_version', 'session_authorization', 'standard_conforming_strings', 'TimeZone']) AS name,
   set_config('extra_float_digits', '1', false), set_config('array_nulls', 'on', false) AS nulls`
 
 /** Whether a statement that begins a transaction, or makes a setting, says that its caller wants to write nothing. */

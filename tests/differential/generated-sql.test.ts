@@ -53,7 +53,13 @@ test.each(GENERATED)('$name', async ({ name, run }) => {
   if (/^(read|aggregate): /.test(name)) expect([...texts].join()).not.toMatch(/INSERT|UPDATE|DELETE/)
   for (const text of texts) {
     const isRead = text.startsWith('SELECT')
-    expect({ text, ...factsOf(text) }).toMatchObject({ text, isRead, mayShare: true, changesSession: false })
+    expect({ text, ...factsOf(text) }).toMatchObject({
+      text,
+      isRead,
+      mayShare: true,
+      keepsPrepared: true,
+      changesSession: false,
+    })
   }
 })
 
@@ -75,6 +81,11 @@ test('searches, orders and counts by relations', async () => {
   }
   expect(texts.size).toBeGreaterThan(3)
   for (const text of texts) {
-    expect({ text, ...factsOf(text) }).toMatchObject({ text, isRead: true, mayShare: true })
+    expect({ text, ...factsOf(text) }).toMatchObject({
+      text,
+      isRead: true,
+      mayShare: true,
+      keepsPrepared: true,
+    })
   }
 })

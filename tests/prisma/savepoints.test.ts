@@ -152,6 +152,68 @@ describe.each(['never', 'always'] as const)('with autosave: %s', (autosave) => {
   })
 })
 
+describe('a statement that ran, but was told as failed because its row could not be read, is not saved', () => {
+  let prisma: PrismaClient
+
+  beforeAll(() => {
+    ;({ prisma } = world.open({ minSize: 1, maxSize: 1 }))
+  })
+
+  afterAll(() => world.leave())
+
+  const unreadable = (tx: Tx) =>
+    errorOf(
+      tx.$queryRaw`INSERT INTO "Log" ("text") VALUES ('unread') RETURNING '294276-01-01'::timestamptz AS at`,
+    )
+
+  test.each<[string, (tx: Tx) => Promise<unknown>]>([
+    [
+      'by going back to a raw SAVEPOINT behind it',
+      async (tx) => {
+        await raw(tx, 'SAVEPOINT mine')
+        await unreadable(tx)
+        await raw(tx, 'SAVEPOINT "mine"')
+        await log(tx, 'undone')
+        await raw(tx, 'ROLLBACK TO mine')
+      },
+    ],
+    [
+      'by going back to a SAVEPOINT whose name is not read',
+      async (tx) => {
+        await unreadable(tx)
+        await raw(tx, 'SAVEPOINT U&"mine"')
+        await raw(tx, 'ROLLBACK TO U&"mine"')
+      },
+    ],
+    [
+      'by a nested transaction behind it',
+      async (tx) => {
+        await unreadable(tx)
+        await errorOf(
+          tx.$transaction(async (nested) => {
+            await log(nested, 'undone')
+            throw new RangeError('mine')
+          }),
+        )
+      },
+    ],
+  ])('%s', async (_name, work) => {
+    expect((await errorOf(prisma.$transaction(work))).message).toContain('nothing of it was saved')
+    expect(await logged(world)).toEqual([])
+  })
+
+  test('but what goes back to a savepoint before it is', async () => {
+    await prisma.$transaction(async (tx) => {
+      await raw(tx, 'SAVEPOINT mine')
+      await unreadable(tx)
+      await raw(tx, 'SAVEPOINT other')
+      await raw(tx, 'ROLLBACK TO SAVEPOINT mine')
+      await log(tx, 'saved')
+    })
+    expect(await logged(world)).toEqual(['saved'])
+  })
+})
+
 test('with autosave, failures inside a raw SAVEPOINT are undone alone, and what is around them is saved', async () => {
   const { prisma } = world.open({ minSize: 1, maxSize: 1 }, { transaction: { autosave: 'always' } })
   await prisma.$transaction(async (tx) => {

@@ -15,7 +15,7 @@ import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
-import { factsOf } from '../pg/sql/facts.js'
+import { factsOf, type TransactionControl } from '../pg/sql/facts.js'
 import {
   didNotStart,
   hasOverrun,
@@ -33,6 +33,7 @@ import { MOST_ATTEMPTS } from './borrow.js'
 import { command, commit } from './commit.js'
 import { debug } from './debug.js'
 import { eventLoop } from './event-loop.js'
+import { FirstFailure } from './first-failure.js'
 import { openingOf } from './opening.js'
 import { Preamble } from './preamble.js'
 import {
@@ -40,7 +41,6 @@ import {
   answeredByAnother,
   didNotBegin,
   endedByHand,
-  type Failure,
   notConfirmed,
   notOpen,
   nothingSaved,
@@ -92,8 +92,7 @@ class RealPoolTransaction implements Transaction {
   #endedBy: DriverAdapterError | undefined
   /** Whether that is because BEGIN failed, so that there is nothing to roll back. */
   #hasNotBegun = false
-  /** The first statement that failed and the error, which is what a COMMIT that saves nothing is due to. */
-  #failure: Failure | undefined
+  readonly #first = new FirstFailure()
 
   constructor(
     lender: Lender,
@@ -123,6 +122,7 @@ class RealPoolTransaction implements Transaction {
   createSavepoint(name: string): Promise<void> {
     return this.#enqueue(() => {
       this.#preamble.savepoint(name)
+      this.#first.savepointBegan(name)
       return Promise.resolve()
     })
   }
@@ -131,14 +131,14 @@ class RealPoolTransaction implements Transaction {
     return this.#enqueue(async () => {
       if (this.#preamble.undo(name)) return
       await this.#command(`ROLLBACK TO SAVEPOINT ${quoteIdentifier(name)}`)
-      this.#failure = undefined
+      this.#first.wentBackTo(name)
     })
   }
 
   /** Sent with the next statement; at once where the server will refuse it, which is for the caller to know. */
   releaseSavepoint(name: string): Promise<void> {
     return this.#enqueue(async () => {
-      if (this.#failure === undefined) this.#preamble.release(name)
+      if (this.#first.failure === undefined) this.#preamble.release(name)
       else await this.#command(`RELEASE SAVEPOINT ${quoteIdentifier(name)}`)
     })
   }
@@ -170,8 +170,13 @@ class RealPoolTransaction implements Transaction {
     try {
       if (this.#endedBy !== undefined) throw this.#endedBy
       if (this.#preamble.hasBegun && this.#lease !== undefined) {
-        await commit(this.#lease.connection, this.#preamble.beforeCommit(), this.#failure, this.#handOver)
-      } else if (this.#failure !== undefined) throw nothingSaved(this.#failure)
+        await commit(
+          this.#lease.connection,
+          this.#preamble.beforeCommit(),
+          this.#first.failure,
+          this.#handOver,
+        )
+      } else if (this.#first.failure !== undefined) throw nothingSaved(this.#first.failure)
       isCommitted = true
     } catch (error) {
       throw withPrismaCode(toDriverAdapterError(error))
@@ -214,22 +219,28 @@ class RealPoolTransaction implements Transaction {
     return this.#enqueue(async () => {
       // First of all: a statement that cannot be sent takes nothing of the preamble with it.
       const statement = statementOf(query, this.#settings.statementNameGenerator)
-      const control = statement.facts.control?.kind
+      const { control } = statement.facts
       // The server refuses everything else in a failed transaction, also if it comes before this.
-      const isWayBack = control === 'rollback to' && this.#failure !== undefined
+      const isWayBack = control?.kind === 'rollback to' && this.#first.failure !== undefined
       const result = await this.#run(
         query.sql,
         ({ serverVersion }) =>
           isWayBack
             ? this.#preamble.beforeCommand(serverVersion)
-            : this.#preamble.beforeStatement(serverVersion, control),
+            : this.#preamble.beforeStatement(serverVersion, control?.kind),
         (connection, before) => connection.run(statement, before),
       )
-      // ROLLBACK TO a savepoint, since the transaction goes on: it has undone the failure.
-      if (result.tag === 'ROLLBACK') this.#failure = undefined
+      this.#noteSavepoint(result.tag, control)
       if (eventLoop.isBusy) await eventLoop.endOfTurn()
       return result
     })
+  }
+
+  /** The tag tells what the statement was, the text only the name of the savepoint. */
+  #noteSavepoint(tag: string, control: TransactionControl | undefined): void {
+    const name = control !== undefined && 'name' in control ? control.name : undefined
+    if (tag === 'SAVEPOINT') this.#first.savepointBegan(name)
+    else if (tag === 'ROLLBACK') this.#first.wentBackTo(name)
   }
 
   async #command(text: string): Promise<void> {
@@ -267,7 +278,7 @@ class RealPoolTransaction implements Transaction {
       const { connection } = (this.#lease ??= await this.#acquire())
       const isFirst = !this.#preamble.hasBegun
       // What failed before had no connection.
-      if (isFirst) this.#failure = undefined
+      if (isFirst) this.#first.clear()
       const before = takeBefore(connection)
       const result = isFirst
         ? await this.#sendFirst(text, before, send)
@@ -279,8 +290,8 @@ class RealPoolTransaction implements Transaction {
       if (error === this.#endedBy) throw error
       if (this.#hasRolledBack) throw alreadyClosed('query', 'rolled back while it ran; it was cancelled')
       if (!(error instanceof Error)) throw error
-      if (this.#failure !== undefined) throw withReason(error, this.#failure)
-      if (!this.#preamble.failed(wasBefore(error))) this.#failure = { text, error }
+      if (this.#first.failure !== undefined) throw withReason(error, this.#first.failure)
+      if (!this.#preamble.failed(wasBefore(error))) this.#first.note({ text, error })
       throw error
     }
   }

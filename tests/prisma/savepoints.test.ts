@@ -152,7 +152,7 @@ describe.each(['never', 'always'] as const)('with autosave: %s', (autosave) => {
   })
 })
 
-describe('a statement that ran, but was told as failed because its row could not be read, is not saved', () => {
+describe('a statement that failed here only, because its row could not be read, is not saved', () => {
   let prisma: PrismaClient
 
   beforeAll(() => {

@@ -1,4 +1,4 @@
-/** What a transaction begins with: BEGIN, and the limits that the server is to keep. */
+/** The first commands of a transaction: BEGIN, and the time limits that the server enforces. */
 import { DriverAdapterError, type IsolationLevel } from '@prisma/driver-adapter-utils'
 import type { TransactionSettings } from '../resolved-options.js'
 
@@ -13,8 +13,12 @@ const LEVELS: ReadonlySet<IsolationLevel> = new Set([
 /** The first version of PostgreSQL that has `transaction_timeout`; an older one refuses the name. */
 const HAS_TRANSACTION_TIMEOUT = 17
 
-/** @param serverVersion - Its first number; undefined: not known. */
-export type Opening = (serverVersion: number | undefined) => readonly string[]
+export interface Server {
+  /** The first number of its version; undefined: not known. */
+  readonly serverVersion: number | undefined
+}
+
+export type Opening = (server: Server) => readonly string[]
 
 /** @throws DriverAdapterError where PostgreSQL has no such isolation level. */
 export function openingOf(
@@ -22,7 +26,7 @@ export function openingOf(
   isolationLevel: IsolationLevel | undefined,
 ): Opening {
   const begin = beginStatement(isolationLevel)
-  return (serverVersion) => [begin, ...guards(settings, serverVersion)]
+  return (server) => [begin, ...guards(settings, server)]
 }
 
 function beginStatement(isolationLevel: IsolationLevel | undefined): string {
@@ -34,16 +38,14 @@ function beginStatement(isolationLevel: IsolationLevel | undefined): string {
 }
 
 /**
- * Limits that the server keeps by itself, for this transaction only: whatever becomes of the session, the next
- * transaction brings its own. `SET` takes no snapshot, so that the caller's `SET TRANSACTION` may still come first.
+ * The server enforces these limits for this transaction only, even if this process hangs. `SET` takes no snapshot, so the
+ * server still accepts the caller's `SET TRANSACTION` behind it.
  */
-function guards(
-  { idleTimeout, maxDuration }: TransactionSettings,
-  serverVersion: number | undefined,
-): string[] {
+function guards({ idleTimeout, maxDuration }: TransactionSettings, server: Server): string[] {
   const commands = []
   if (idleTimeout > 0) commands.push(`SET LOCAL idle_in_transaction_session_timeout = ${idleTimeout}`)
   if (maxDuration > 0) {
+    const { serverVersion } = server
     if (serverVersion === undefined) commands.push(setWhereKnown(maxDuration))
     else if (serverVersion >= HAS_TRANSACTION_TIMEOUT) {
       commands.push(`SET LOCAL transaction_timeout = ${maxDuration}`)

@@ -1,6 +1,6 @@
 /**
- * What has to be sent before the next statement of a transaction, and travels in its packet: BEGIN, savepoints,
- * and the end of savepoints. State and nothing but state; transaction.ts sends.
+ * The commands that a transaction sends before its next statement, in the same packet: BEGIN, savepoints, and the ends of
+ * savepoints. State and nothing but state; transaction.ts sends.
  *
  * With autosave, one savepoint of ours lies on top of the caller's. The caller's own statements move the stack, too:
  *
@@ -13,7 +13,7 @@
  */
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { TransactionControl } from '../pg/sql/facts.js'
-import type { Opening } from './opening.js'
+import type { Opening, Server } from './opening.js'
 
 /** The savepoint around each statement under `autosave`. */
 const AUTOSAVE = 'SAVEPOINT real_pool_autosave'
@@ -33,14 +33,14 @@ export class Preamble {
   readonly #opening: Opening
   readonly #autosave: boolean
   #hasBegun = false
-  /** Savepoints, and ends of savepoints, that nobody has needed yet. */
+  /** Savepoints, and ends of savepoints, that no statement has taken along yet. */
   #pending: string[] = []
-  /** Whether there is an autosave, and what it saves from. */
+  /** Whether the server has an autosave, and how the statement behind it ended. */
   #saved: 'nothing' | 'success' | 'failure' = 'nothing'
-  /** Whether what was sent last has an autosave before it. */
+  /** Whether the last statement or command has an autosave before it. */
   #isSaving = false
 
-  /** @param opening - BEGIN, and what must come before the first statement. */
+  /** @param opening - BEGIN, and the other commands before the first statement. */
   constructor(opening: Opening, autosave: boolean) {
     this.#opening = opening
     this.#autosave = autosave
@@ -52,12 +52,12 @@ export class Preamble {
   }
 
   /**
-   * The commands before a statement. They count as sent; how it went is told by `succeeded` or `failed`.
+   * The commands before a statement. They count as sent; `succeeded` or `failed` reports the result.
    *
    * @param control - What the statement does to the transaction, if that is all that it does.
    */
-  beforeStatement(serverVersion: number | undefined, control?: TransactionControl['kind']): string[] {
-    const commands = this.#begin(serverVersion)
+  beforeStatement(server: Server, control?: TransactionControl['kind']): string[] {
+    const commands = this.#begin(server)
     const isSaving = this.#autosave && !WITHOUT_AUTOSAVE.has(control)
     if (this.#saved === 'failure') commands.push(UNDO_AUTOSAVE)
     // Behind a failure the autosave outlives that, and serves once more, if nothing else must lie below it.
@@ -73,14 +73,14 @@ export class Preamble {
   }
 
   /**
-   * The commands before one that goes back to a savepoint, or that a failed transaction is going to refuse: what
-   * nobody has needed yet would be undone by it, or refused before it.
+   * The commands before one that goes back to a savepoint, or that a failed transaction refuses. Pending savepoints are
+   * dropped: the command would undo them, or the server would refuse them before it.
    */
-  beforeCommand(serverVersion: number | undefined): string[] {
+  beforeCommand(server: Server): string[] {
     this.#pending = []
     this.#saved = 'nothing'
     this.#isSaving = false
-    return this.#begin(serverVersion)
+    return this.#begin(server)
   }
 
   /** The commands before COMMIT, which ends every savepoint by itself. */
@@ -88,8 +88,8 @@ export class Preamble {
     return this.#saved === 'failure' ? [UNDO_AUTOSAVE] : []
   }
 
-  #begin(serverVersion: number | undefined): string[] {
-    const commands = this.#hasBegun ? [] : [...this.#opening(serverVersion)]
+  #begin(server: Server): string[] {
+    const commands = this.#hasBegun ? [] : [...this.#opening(server)]
     this.#hasBegun = true
     return commands
   }
@@ -100,10 +100,10 @@ export class Preamble {
   }
 
   /**
-   * What was sent last failed, or could not be sent; returns whether an autosave undoes that.
+   * Call this if the last statement failed, or could not be sent. Returns whether an autosave undoes the failure.
    *
-   * @param inPreamble - It was one of the commands before it. Then the autosave that is there, if there is one, is that
-   * of a statement before, which succeeded: to go back to it would undo that one behind its caller's back.
+   * @param inPreamble - Whether a command before the statement failed. The autosave then belongs to an earlier statement,
+   * which succeeded: to go back to it would undo that statement.
    */
   failed(inPreamble: boolean): boolean {
     if (!this.#isSaving) return false
@@ -115,14 +115,14 @@ export class Preamble {
     this.#pending.push(`SAVEPOINT ${quoteIdentifier(name)}`)
   }
 
-  /** The end of a savepoint costs nothing: where it was never sent, it never is; else the next statement takes it along. */
+  /** If the savepoint was never sent, nothing is. Otherwise the next statement takes RELEASE along. */
   release(name: string): void {
     const begun = this.#pending.lastIndexOf(`SAVEPOINT ${quoteIdentifier(name)}`)
     if (begun >= 0) this.#pending.length = begun
     else this.#pending.push(`RELEASE SAVEPOINT ${quoteIdentifier(name)}`)
   }
 
-  /** Undoes what came after the savepoint, where nothing of that was sent; returns whether that was so. */
+  /** Drops the pending commands after a pending savepoint. Returns false if the savepoint is not pending. */
   undo(name: string): boolean {
     const begun = this.#pending.lastIndexOf(`SAVEPOINT ${quoteIdentifier(name)}`)
     if (begun < 0) return false

@@ -1,4 +1,4 @@
-/** The names of prepared statements that the application chooses: which of them PostgreSQL can be given. */
+/** Names of prepared statements that the application chooses: which of them PostgreSQL can keep apart. */
 import type { SqlQuery } from '@prisma/driver-adapter-utils'
 import { OptionsError } from '../pool/errors.js'
 
@@ -11,7 +11,7 @@ const LONGEST_NAME = 63
 export type StatementNameGenerator = (query: SqlQuery) => unknown
 
 /**
- * The name for a query; `''`: the statement is not to be prepared, `undefined`: the adapter may choose.
+ * The name for a query. `''`: do not prepare the statement; `undefined`: the adapter chooses the name.
  *
  * @throws OptionsError where the server would take the name for another, or end it early.
  */

@@ -68,7 +68,7 @@ interface Answer {
 /** The answers to statements that end a transaction. */
 const ENDS: ReadonlySet<string> = new Set(['COMMIT', 'ROLLBACK', 'PREPARE TRANSACTION'])
 
-/** What goes over the wire for one call, behind the commands that go before it. */
+/** Sends one call, behind the commands `before` it. */
 type Send<T extends Answer> = (connection: PgConnection, before: readonly string[]) => Promise<T>
 
 class RealPoolTransaction implements Transaction {
@@ -224,10 +224,10 @@ class RealPoolTransaction implements Transaction {
       const isWayBack = control?.kind === 'rollback to' && this.#first.failure !== undefined
       const result = await this.#run(
         query.sql,
-        ({ serverVersion }) =>
+        (connection) =>
           isWayBack
-            ? this.#preamble.beforeCommand(serverVersion)
-            : this.#preamble.beforeStatement(serverVersion, control?.kind),
+            ? this.#preamble.beforeCommand(connection)
+            : this.#preamble.beforeStatement(connection, control?.kind),
         (connection, before) => connection.run(statement, before),
       )
       this.#noteSavepoint(result.tag, control)
@@ -236,7 +236,7 @@ class RealPoolTransaction implements Transaction {
     })
   }
 
-  /** The tag tells what the statement was, the text only the name of the savepoint. */
+  /** The tag says what the statement was, the text only names the savepoint. */
   #noteSavepoint(tag: string, control: TransactionControl | undefined): void {
     const name = control !== undefined && 'name' in control ? control.name : undefined
     if (tag === 'SAVEPOINT') this.#first.savepointBegan(name)
@@ -246,7 +246,7 @@ class RealPoolTransaction implements Transaction {
   async #command(text: string): Promise<void> {
     await this.#run(
       text,
-      ({ serverVersion }) => this.#preamble.beforeCommand(serverVersion),
+      (connection) => this.#preamble.beforeCommand(connection),
       async (connection, before) => ({ tag: await command(connection, text, before) }),
     )
   }
@@ -277,7 +277,7 @@ class RealPoolTransaction implements Transaction {
     try {
       const { connection } = (this.#lease ??= await this.#acquire())
       const isFirst = !this.#preamble.hasBegun
-      // What failed before had no connection.
+      // An earlier statement failed because it got no connection: the server knows nothing of it.
       if (isFirst) this.#first.clear()
       const before = takeBefore(connection)
       const result = isFirst

@@ -47,7 +47,7 @@ export interface StatementConfig<C extends Columns> {
   readonly columnsOf: (fields: readonly Field[]) => C
   /** The facts of the text, where the caller has found them already. */
   readonly facts?: Facts
-  /** A name of the caller's own to prepare it by; `''`: it is not to be prepared. */
+  /** The name to prepare it by, if the caller chooses one; `''`: do not prepare it. */
   readonly name?: string | undefined
 }
 
@@ -58,12 +58,12 @@ export interface StatementResult<C extends Columns> {
   readonly tag: string
 }
 
-/** What is used here of node-postgres' connection (pg 8.23). */
+/** The part of node-postgres' connection (pg 8.23) that is used here. */
 interface Wire {
   readonly stream: { write(bytes: Buffer): unknown }
 }
 
-/** What is used of it where the server asks for data. */
+/** The part of it that answers a server which waits for data. */
 interface CopyWire {
   sendCopyFail(message: string): void
   sync(): void
@@ -117,7 +117,7 @@ abstract class Sent<R> {
   handlePortalSuspended(): void {}
   handleCopyData(): void {}
 
-  /** There is no data to send: the server is told so, and answers with an error. */
+  /** No data follows: CopyFail makes the server answer with an error. */
   handleCopyInResponse(wire: CopyWire): void {
     this.#isCopyRefused = true
     wire.sendCopyFail(NO_COPY)

@@ -10,7 +10,10 @@ module.exports = {
       '@swc/jest',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' } },
     ],
+    // Only as an ES module; Jest runs CommonJS.
+    'schema_engine_bg\\.js$': ['@swc/jest', { jsc: { target: 'es2023' }, module: { type: 'commonjs' } }],
   },
+  transformIgnorePatterns: ['/node_modules/(?!.*/schema_engine_bg\\.js$)'],
   moduleNameMapper: {
     // Sources import each other with the suffix of the emitted file.
     '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],

@@ -20,6 +20,29 @@ test.each(CALLS)('both adapters answer alike: $name', async ({ name, run }) => {
   expect(Object.hasOwn(Object(ours) as object, 'rejected')).toBe(name.startsWith('error: '))
 })
 
+test('both adapters give each built-in type that adapter-pg reads the same column type', async () => {
+  const types = await stage.outcomesOf(async ({ database, connect }) => {
+    const names = await database.query<{ name: string }>(
+      `SELECT format_type(oid, NULL) AS name FROM pg_type WHERE typtype IN ('b', 'r', 'm') AND oid < 16384 ORDER BY oid`,
+    )
+    const adapter = await connect()
+    const found: Record<string, unknown> = {}
+    for (const { name } of names) {
+      const query = { sql: `SELECT NULL::${name} AS value`, args: [], argTypes: [] }
+      found[name] = await adapter.queryRaw(query).then(
+        ({ columnTypes: [type] }) => type,
+        () => undefined,
+      )
+    }
+    await adapter.dispose()
+    return found
+  })
+  const [theirs, ours] = [types.theirs, types.ours] as Record<string, unknown>[]
+  const read = Object.entries(theirs!).filter(([, type]) => type !== undefined)
+  expect(read.length).toBeGreaterThan(40)
+  expect(Object.entries(ours!).filter(([name]) => theirs![name] !== undefined)).toEqual(read)
+})
+
 /** Such calls may leave their pools in a state that no other should meet. */
 const ofFour = adaptersOf(4)
 

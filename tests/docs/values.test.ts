@@ -15,6 +15,7 @@ const GIVEN: Readonly<Partial<Record<keyof typeof ColumnTypeEnum, string>>> = {
   Float: '`number`',
   Double: '`number`',
   Numeric: '`Decimal`',
+  Character: '`string`',
   Text: '`string`',
   Uuid: '`string`',
   Bytes: '`Uint8Array`',

@@ -47,26 +47,21 @@ describe('column types', () => {
     ['VARCHAR', 'Text'],
     ['BPCHAR', 'Text'],
     ['XML', 'Text'],
+    ['CHAR', 'Character'],
   ] as const)('%s is %s and its array the array of that', (name, type) => {
     expect(columnTypeOf(OID[name])).toBe(ColumnTypeEnum[type])
     expect(columnTypeOf(ARRAY_OID[name]!)).toBe(ColumnTypeEnum[`${type}Array`])
   })
 
-  test.each([
-    'INTERVAL',
-    'POINT',
-    'CHAR',
-    'REGCLASS',
-    'INT4RANGE',
-    'TSTZMULTIRANGE',
-    'TSVECTOR',
-    'PG_LSN',
-  ] as const)('%s, which Prisma has no name for, reads as text, and its array as texts', (name) => {
-    expect(columnTypeOf(OID[name])).toBe(ColumnTypeEnum.Text)
-    expect(columnTypeOf(ARRAY_OID[name]!)).toBe(ColumnTypeEnum.TextArray)
-    expect(read(OID[name], 'x y')).toBe('x y')
-    expect(readArray(name, '{"x y",NULL}')).toEqual(['x y', null])
-  })
+  test.each(['INTERVAL', 'POINT', 'REGCLASS', 'INT4RANGE', 'TSTZMULTIRANGE', 'TSVECTOR', 'PG_LSN'] as const)(
+    '%s, which Prisma has no name for, reads as text, and its array as texts',
+    (name) => {
+      expect(columnTypeOf(OID[name])).toBe(ColumnTypeEnum.Text)
+      expect(columnTypeOf(ARRAY_OID[name]!)).toBe(ColumnTypeEnum.TextArray)
+      expect(read(OID[name], 'x y')).toBe('x y')
+      expect(readArray(name, '{"x y",NULL}')).toEqual(['x y', null])
+    },
+  )
 
   test('every OID has a type and a parser, and what is not known is text as it is', () => {
     fc.assert(

@@ -27,6 +27,7 @@ const {
   Double,
   Numeric,
   Boolean: Bool,
+  Character,
   Text,
   Date: DateOnly,
   Time,
@@ -65,6 +66,8 @@ const SCALARS: Partial<Record<TypeName, ScalarConversion>> = {
   JSON: JSON_TEXT,
   JSONB: JSON_TEXT,
   UUID: { columnType: Uuid, listType: ColumnTypeEnum.UuidArray, parse: asIs },
+  // Prisma's schema engine refuses the catalog's columns of this type if they are called texts.
+  CHAR: { columnType: Character, listType: ColumnTypeEnum.CharacterArray, parse: asIs },
   // What `SELECT pg_advisory_lock(1)` returns: an empty text that means nothing.
   VOID: { ...TEXT, parse: () => null },
 }

@@ -1,6 +1,6 @@
 // executeScript: one script, one connection, and the server itself finds where its statements end.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import type { DriverAdapterError, SqlDriverAdapter } from '@prisma/driver-adapter-utils'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
@@ -191,4 +191,24 @@ describe('a script of 16 MB runs to its end:', () => {
       INSERT INTO t (text) VALUES ('e')`)
     expect(await database.query('SELECT text FROM t')).toEqual([{ text: 'e' }])
   }, 120_000)
+})
+
+test('a script that uses an enum value it has just added is told to add the value in a script of its own', async () => {
+  await adapter.executeScript(`CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE moods (mood mood)`)
+  const add = `ALTER TYPE mood ADD VALUE 'sad'`
+  const use = `INSERT INTO moods VALUES ('sad')`
+  const error = await errorOf(adapter.executeScript(`${add}; ${use}`))
+  expect(error.message).toContain('unsafe use of new value')
+  expect(error.message).toContain('run ALTER TYPE … ADD VALUE first, in a script or a migration of its own')
+  expect((error as DriverAdapterError).cause).toMatchObject({
+    kind: 'postgres',
+    code: '55P04',
+    hint: 'New enum values must be committed before they can be used.',
+    originalMessage: expect.stringContaining('in a script or a migration of its own') as unknown,
+  })
+
+  await adapter.executeScript(add)
+  await adapter.executeScript(use)
+  expect(await database.query('SELECT mood FROM moods')).toEqual([{ mood: 'sad' }])
+  await database.query('DROP TABLE moods; DROP TYPE mood')
 })

@@ -5,7 +5,7 @@ import { DriverAdapterError, isDriverAdapterError, type MappedError } from '@pri
 import { isPoolError, type PoolError, type PoolErrorCode } from '../pool/errors.js'
 import { TransactionClosedError } from './prisma-codes.js'
 import { redact } from '../redact.js'
-import { isServerError, mapServerError, unmapped } from './sqlstates.js'
+import { isServerError, mapServerError, messageWithAdvice, unmapped } from './sqlstates.js'
 
 type Payload = DriverAdapterError['cause']
 
@@ -84,7 +84,7 @@ function fatal(code: string, message: string): MappedError {
 /** What happened between us and the server, or `undefined` if it is none of these. */
 function mapConnectionError(error: object, isConnecting?: boolean): Payload | undefined {
   if (isServerError(error)) {
-    return { ...mapServerError(error, isConnecting), ...originals(error.code, redact(error.message)) }
+    return { ...mapServerError(error, isConnecting), ...originals(error.code, messageWithAdvice(error)) }
   }
   const nodeError = error as NodeError
   const mapped = mapTlsError(nodeError) ?? mapSocketError(nodeError) ?? mapBareMessage(nodeError)

@@ -15,6 +15,8 @@ export interface ServerError {
   readonly table?: string | undefined
   readonly column?: string | undefined
   readonly constraint?: string | undefined
+  /** The function of the server that reported it. Unlike the message, it is in no language. */
+  readonly routine?: string | undefined
 }
 
 type Mapping = (error: ServerError) => MappedError
@@ -81,13 +83,37 @@ export const BY_SQLSTATE: Readonly<Record<string, Mapping>> = {
   '57P05': connectionClosed, // idle_session_timeout
 }
 
+/** The server's message, and what to do where the server does not say. Prisma shows no hint, only the message. */
+export function messageWithAdvice(error: ServerError): string {
+  const advice = adviceOn(error)
+  return redact(advice === undefined ? error.message : `${error.message}: ${advice}`)
+}
+
+const SYNTAX_ERROR = '42601'
+const UNSAFE_NEW_ENUM_VALUE_USAGE = '55P04'
+
+function adviceOn({ code, routine }: ServerError): string | undefined {
+  if (code === UNSAFE_NEW_ENUM_VALUE_USAGE) {
+    return 'run ALTER TYPE … ADD VALUE first, in a script or a migration of its own'
+  }
+  // A text with several statements; syntax errors of other kinds are reported by other routines.
+  if (code === SYNTAX_ERROR && routine === 'exec_parse_message') {
+    return (
+      "send one statement per call, use executeScript of the adapter, or set the option rawScripts: 'allow', " +
+      'which runs several statements where a call has no arguments'
+    )
+  }
+  return undefined
+}
+
 /** For what Prisma has no kind for: it shows code and message of this one as they are. */
-export function unmapped({ code, severity, message, detail, column, hint }: ServerError): MappedError {
+export function unmapped(error: ServerError): MappedError {
+  const { code, severity, detail, column, hint } = error
   return {
     kind: 'postgres',
     code,
     severity,
-    message: redact(message),
+    message: messageWithAdvice(error),
     detail: detail && redact(detail),
     column,
     hint: hint && redact(hint),

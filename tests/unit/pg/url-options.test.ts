@@ -121,12 +121,12 @@ describe('what has no effect', () => {
     const emitted: (Error & { code?: string })[] = []
     const note = (warning: Error) => void emitted.push(warning)
     realProcess.on('warning', note)
-    resolve('requirepeer=ann&passfile=hunter2')
-    resolve('requirepeer=ann&sslcrl=x')
+    resolve('krbsrvname=ann&passfile=hunter2')
+    resolve('krbsrvname=ann&sslkeylogfile=x')
     expect(await warnings()).toEqual([
-      '`requirepeer` in the connection URL has no effect here',
+      '`krbsrvname` in the connection URL has no effect here',
       '`passfile` in the connection URL has no effect here',
-      '`sslcrl` in the connection URL has no effect here',
+      '`sslkeylogfile` in the connection URL has no effect here',
     ])
     expect(emitted.map(({ code }) => code)).toEqual(Array(3).fill('REAL_POOL_URL_PARAMETER'))
     realProcess.off('warning', note)
@@ -137,13 +137,32 @@ describe('what has no effect', () => {
     expect(await warnings()).toEqual([])
   })
 
-  test('and is not known: what was probably meant', async () => {
+  test('a parameter that is not known is warned of by its place and by what was probably meant, not by its name', async () => {
     resolve('conection_limit=5&poolTimeout=5&sslrotcert=x&zzz=1')
     expect(await warnings()).toEqual([
-      '`conection_limit` in the connection URL has no effect here: did you mean `connection_limit`?',
-      '`poolTimeout` in the connection URL has no effect here: did you mean `pool_timeout`?',
-      '`sslrotcert` in the connection URL has no effect here: did you mean `sslrootcert`?',
-      '`zzz` in the connection URL has no effect here: it is not known',
+      'the parameter 1 of the connection URL is not known and has no effect: did you mean `connection_limit`?',
+      'the parameter 2 of the connection URL is not known and has no effect: did you mean `pool_timeout`?',
+      'the parameter 3 of the connection URL is not known and has no effect: did you mean `sslrootcert`?',
+      'the parameter 4 of the connection URL is not known and has no effect',
     ])
   })
+
+  test.each(['postgresql://ann:12?Secret=1@h/d', 'postgresql://ann:12?a=b&Secret=1@h/d'])(
+    'a password with a question mark in it is refused, and no part of it is told: %s',
+    async (url) => {
+      const message = errorOf(() => resolveAdapterOptions(url))
+      expect(message).toMatch(/^`connectionString` cannot be parsed: .*percent-encoded/)
+      expect(message).not.toContain('Secret')
+      expect(await warnings()).toEqual([])
+    },
+  )
 })
+
+function errorOf(work: () => unknown): string {
+  try {
+    work()
+  } catch (error) {
+    return (error as Error).message
+  }
+  throw new Error('was not refused')
+}

@@ -12,6 +12,7 @@ import type { ResolvedOptions } from '../resolved-options.js'
 import { OptionsError } from '../pool/errors.js'
 import { parseConnectionUrl, refuseMisplacedSecrets } from './connection-url.js'
 import { quoteIdentifier } from './identifier.js'
+import { refuseSecurityParameters } from './security-parameters.js'
 import { planTls, type TlsPlan } from './tls-config.js'
 import { fieldsOf, warnOfLateOptions } from './url-options.js'
 
@@ -86,7 +87,7 @@ async function provide(
   const given = typeof provided === 'string' ? { connectionString: provided } : parseConnection(provided)
   const options = { ...fields, ...withoutUndefined(given) }
   if (options.connectionString !== undefined) {
-    warnOfLateOptions(parseConnectionUrl(options.connectionString).parameters, schema)
+    warnOfLateOptions(options.connectionString, schema)
   }
   return resolveConnection(options, schema, pooler)
 }
@@ -101,6 +102,7 @@ export function resolveConnection(
   if (connectionString === undefined) requireSomeTarget(options)
   const url = connectionString === undefined ? undefined : parseConnectionUrl(connectionString)
   const { parameters = new Map<string, string>(), ...address } = url ?? {}
+  refuseSecurityParameters(parameters)
   const merged = { ...address, ...fieldsOf(parameters), ...fields } as ClientConfig
   refuseMisplacedSecrets({ host: merged.host })
   refuseNul(merged)

@@ -123,6 +123,7 @@ export function refuseMisplacedSecrets({
   }
 }
 
-function unreadable(): OptionsError {
+/** Quotes nothing of the URL. */
+export function unreadable(): OptionsError {
   return new OptionsError(`\`connectionString\` cannot be parsed: it must look like ${SHAPE}; ${ENCODE}`)
 }

@@ -5,7 +5,8 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { ConnectionOptions, PoolOptions, RealPoolAdapterOptions } from '../options.js'
 import { OptionsError } from '../pool/errors.js'
-import { parseConnectionUrl } from './connection-url.js'
+import { parseConnectionUrl, unreadable } from './connection-url.js'
+import { SECURITY_PARAMETERS } from './security-parameters.js'
 import { TLS_PARAMETERS } from './tls-config.js'
 
 type Parameters = ReadonlyMap<string, string>
@@ -72,18 +73,11 @@ const SILENT = ['host', 'port', 'user', 'password', 'dbname', 'db', 'uselibpqcom
 /** Known to libpq, node-postgres or Prisma 6, but without effect here; but for these values, which ask for nothing. */
 const WITHOUT_EFFECT: Readonly<Record<string, readonly string[]>> = {
   passfile: [],
-  sslcrl: [],
-  sslcrldir: [],
   sslsni: ['1'],
   sslcompression: ['0'],
-  sslcertmode: ['allow'],
   sslkeylogfile: [],
-  requirepeer: [],
-  require_auth: [],
-  requiressl: ['0'],
   target_session_attrs: ['any'],
   load_balance_hosts: ['disable'],
-  gssencmode: ['disable', 'prefer'],
   gssdelegation: ['0'],
   krbsrvname: [],
   gsslib: [],
@@ -110,6 +104,7 @@ const KNOWN = [
   ...[CONNECTION, POOL, OTHERS, STATEMENTS, WITHOUT_EFFECT, REFUSED].flatMap((table) => Object.keys(table)),
   ...SILENT,
   ...TLS_PARAMETERS,
+  ...SECURITY_PARAMETERS,
 ]
 
 /** The connection fields that the parameters stand for. */
@@ -130,7 +125,7 @@ export interface UrlOptions extends Pick<
 /** The options of the pool and the adapter that a URL has. */
 export function optionsInUrl(url: string, isForAdapter: boolean): UrlOptions {
   const { parameters } = parseConnectionUrl(url)
-  warnOfTheRest(parameters)
+  warnOfTheRest(url, parameters)
   const others = read(OTHERS, parameters)
   const pool = read(POOL, parameters)
   if (!isForAdapter) {
@@ -146,8 +141,9 @@ export function optionsInUrl(url: string, isForAdapter: boolean): UrlOptions {
 }
 
 /** Of a URL that comes too late for the pool: the pool is made, and Prisma has been told the schema. */
-export function warnOfLateOptions(parameters: Parameters, schema: string | undefined): void {
-  warnOfTheRest(parameters)
+export function warnOfLateOptions(url: string, schema: string | undefined): void {
+  const { parameters } = parseConnectionUrl(url)
+  warnOfTheRest(url, parameters)
   for (const name of [...Object.keys(POOL), ...Object.keys(STATEMENTS), 'pgbouncer']) {
     if (parameters.has(name))
       warn(name, '`connection` returned it, which comes too late; give it as an option')
@@ -164,27 +160,40 @@ function read<T extends object>(table: Readonly<Record<string, Read<T>>>, parame
   return Object.assign({}, ...found) as T
 }
 
-function warnOfTheRest(parameters: Parameters): void {
-  for (const [name, value] of parameters) {
-    if (!KNOWN.includes(name)) warnOfUnknown(name)
-    else if (Object.hasOwn(WITHOUT_EFFECT, name) && WITHOUT_EFFECT[name]?.includes(value) === false)
+function warnOfTheRest(url: string, parameters: Parameters): void {
+  for (const [index, name] of [...parameters.keys()].entries()) {
+    if (!KNOWN.includes(name)) warnOfUnknown(url, name, index + 1)
+    else if (
+      Object.hasOwn(WITHOUT_EFFECT, name) &&
+      WITHOUT_EFFECT[name]?.includes(parameters.get(name) ?? '') === false
+    ) {
       warn(name)
+    }
   }
 }
 
-function warnOfUnknown(name: string): void {
+/** `user:pass?word@host`: the question mark belongs to a password. */
+const MISPLACED_PASSWORD = /^[^?@]*\?.*@/s
+
+/** Its name may be a part of a password, so it is not told. */
+function warnOfUnknown(url: string, name: string, place: number): void {
+  if (MISPLACED_PASSWORD.test(url)) throw unreadable()
   const guess = closest(name, KNOWN)
   const isClose = distance(name, guess) <= Math.max(2, name.length / 3)
-  warn(name, isClose ? `did you mean \`${guess}\`?` : 'it is not known')
+  const question = isClose ? `: did you mean \`${guess}\`?` : ''
+  const where = `the parameter ${place} of the connection URL`
+  warnOnce(name, `${where} is not known and has no effect${question}`)
 }
 
 const warned = new Set<string>()
 
 function warn(name: string, more = ''): void {
+  const rest = more === '' ? '' : `: ${more}`
+  warnOnce(name, `\`${name}\` in the connection URL has no effect here${rest}`)
+}
+
+function warnOnce(name: string, message: string): void {
   if (warned.has(name)) return
   warned.add(name)
-  const rest = more === '' ? '' : `: ${more}`
-  process.emitWarning(`\`${name}\` in the connection URL has no effect here${rest}`, {
-    code: 'REAL_POOL_URL_PARAMETER',
-  })
+  process.emitWarning(message, { code: 'REAL_POOL_URL_PARAMETER' })
 }

@@ -168,7 +168,8 @@ describe('bad input', () => {
     [{ minSize: -1 }, '`pool.minSize` (-1) must be a whole number, 0 or more'],
     [{ minSize: 1, maxIdleCount: 0 }, '`pool` has a maxIdleCount (0) below its minSize (1)'],
     [{ numWorkers: 0 }, '`pool.numWorkers` (0) must be a whole number, 1 or more, or Infinity'],
-    [{ name: '' }, "`pool.name` ('') must not be empty"],
+    [{ name: '' }, '`pool.name` (a string of 0 characters) must not be empty'],
+    [{ maxSize: '10 or so' }, "`pool.maxSize` ('10 or so') must be a number"],
     [{ maxSize: '10' }, "`pool.maxSize` ('10') must be a number"],
   ])('pool options %j are refused', (options, expected) => {
     expect(problems({ ...HOST, pool: options })).toBe(`the options are not valid: ${expected}`)
@@ -219,6 +220,51 @@ describe('bad input', () => {
     )
     expect(problems({ ...HOST, onPoolError: 'log' })).toContain("`onPoolError` ('log') must be a function")
     expect(problems({ ...HOST, port: 70_000 })).toContain('`port` (70000) must be a port from 1 to 65535')
+  })
+
+  const SECRET = 'hunter2'
+  const TEXTS_WITH_SECRETS = [
+    `postgresql://u:${SECRET}@h/d`,
+    `${SECRET}@h`,
+    `password=${SECRET}`,
+    `{"password":"${SECRET}"}`,
+    `u:${SECRET}`,
+    `a line\n${SECRET}`,
+    `a-long-text-that-may-be-a-token-of-a-service-${SECRET}`,
+  ]
+
+  test.each([
+    ...TEXTS_WITH_SECRETS,
+    [`postgresql://u:${SECRET}@h/d`],
+    { password: SECRET },
+    () => SECRET,
+    Symbol(SECRET),
+    10n,
+    new URL(`postgresql://u:${SECRET}@h/d`),
+  ])('no error quotes a value that may be a secret: %p', (value) => {
+    for (const options of [
+      { connectionString: 'postgresql://h/d', pool: { maxSize: value } },
+      { connectionString: 'postgresql://h/d', pool: { timeout: value } },
+      { connectionString: 'postgresql://h/d', pool: { growth: value } },
+      { connectionString: 'postgresql://h/d', pool: { name: [value] } },
+      { connectionString: 'postgresql://h/d', port: value },
+      { connectionString: 'postgresql://h/d', statement_timeout: value },
+      { connectionString: 'postgresql://h/d', queryTimeout: value },
+      { connectionString: 'postgresql://h/d', transaction: { acquire: value } },
+      { host: 'h', keepAlive: value },
+      [value],
+    ]) {
+      const message = problems(options)
+      expect(message).not.toContain(SECRET)
+    }
+  })
+
+  test.each(TEXTS_WITH_SECRETS)('no error quotes the name of an option that may be a secret: %p', (name) => {
+    for (const options of [{ [name]: 1 }, { pool: { [name]: 1 } }, { transaction: { [name]: 1 } }]) {
+      const message = problems({ ...HOST, ...options })
+      expect(message).toContain(`an option whose name has ${name.length} characters`)
+      expect(message).not.toContain(SECRET)
+    }
   })
 
   test('no secret is printed', () => {

@@ -12,7 +12,7 @@ export interface KnownOptions {
   readonly within: Readonly<Record<string, readonly string[]>>
 }
 
-/** Never printed: they may hold secrets. */
+/** Their values are never printed. */
 const SECRET_KEYS: ReadonlySet<string> = new Set(['connectionString', 'password', 'ssl', 'stream'])
 
 export const NOT_AN_OPTION = 'is not an option'
@@ -38,6 +38,9 @@ export function describeProblem(issue: Issue, known: KnownOptions): string {
   return `\`${path}\`${isSecret || isObject ? '' : ` (${print(issue.input)})`} ${issue.message}`
 }
 
+/** A name that is not printed may be a URL, or a part of one, that was spread or split by mistake. */
+const PLAIN_NAME = /^[\w.-]{1,40}$/
+
 /** What other pools call it. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   max: 'pool.maxSize',
@@ -60,6 +63,10 @@ function describeUnknown(path: string, known: KnownOptions): string {
   const [object, names] = objects.find(([key]) => path.startsWith(`${key}.`)) ?? ['', known.top]
   const prefix = object === '' ? '' : `${object}.`
   const name = path.slice(prefix.length)
+  if (!PLAIN_NAME.test(name)) {
+    const place = object === '' ? '' : ` in \`${object}\``
+    return `there is no such option${place}: an option whose name has ${name.length} characters`
+  }
   // Whose options have no pool among them are not ours, but another library's.
   const otherName = 'pool' in known.within && Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined
   if (otherName !== undefined) return `\`${path}\` ${NOT_AN_OPTION}: it is called ${otherName} here`
@@ -77,8 +84,21 @@ function simplify(name: string): string {
   return name.replaceAll('_', '').toLowerCase()
 }
 
+/** Texts that are too short and too plain for a URL or a token. */
+const PLAIN_TEXT = /^[\w.+-][\w .+-]{0,19}$/
+
+/** Whatever may be a secret, or hold one, is told by its type: anything can be given in the wrong place. */
 function print(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value)
+  switch (typeof value) {
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value)
+    case 'string':
+      return PLAIN_TEXT.test(value) ? `'${value}'` : `a string of ${value.length} characters`
+    default:
+      return value === null ? 'null' : kindOf(value)
+  }
 }
 
 function kindOf(value: unknown): string {

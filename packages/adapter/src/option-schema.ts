@@ -86,8 +86,12 @@ const poolSchema = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     // Also beside other problems, as far as the sizes themselves are numbers.
     if (typeof dataset.value !== 'object' || dataset.value === null) return
-    const { minSize, maxSize, maxIdleCount } = sizesOf(dataset.value)
-    if (![minSize, maxSize, maxIdleCount].every((size) => typeof size === 'number')) return
+    const given: PartialSizes = dataset.value
+    const areNumbers = [given.minSize, given.maxSize, given.maxIdleCount].every(
+      (size) => size === undefined || typeof size === 'number',
+    )
+    if (!areNumbers) return
+    const { minSize, maxSize, maxIdleCount } = sizesOf(given)
     if (maxSize < minSize) addIssue({ message: `has a maxSize (${maxSize}) below its minSize (${minSize})` })
     if (maxIdleCount < minSize) {
       addIssue({ message: `has a maxIdleCount (${maxIdleCount}) below its minSize (${minSize})` })

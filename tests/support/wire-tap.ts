@@ -18,6 +18,7 @@ export class WireTap {
   #texts: string[] = []
   #startup: Record<string, string> = {}
   readonly #garbler = new Garbler()
+  readonly #answerGarbler = new Garbler()
 
   /** Listens on a free port, in front of the server that a database URL names; returns the URL by way of it. */
   async inFrontOf(url: string): Promise<string> {
@@ -32,7 +33,8 @@ export class WireTap {
         target.write(this.#garbler.garbled(chunk))
       })
       client.on('end', () => target.end())
-      target.pipe(client)
+      target.on('data', (chunk: Buffer) => client.write(this.#answerGarbler.garbled(chunk)))
+      target.on('end', () => client.end())
       for (const socket of [client, target]) {
         this.#sockets.add(socket)
         socket.on('error', () => {})
@@ -63,6 +65,11 @@ export class WireTap {
   /** Replaces a word, the first time that it is said, by another of the same length. */
   garble(word: string, by: string): void {
     this.#garbler.garble(word, by)
+  }
+
+  /** Replaces a word of the server's, the first time that it is said, by another of the same length. */
+  garbleAnswer(word: string, by: string): void {
+    this.#answerGarbler.garble(word, by)
   }
 
   /** Resets every connection, on both sides. */

@@ -28,14 +28,16 @@ function open(query: unknown, onPassed = (_bytes: Buffer, _client: { _activeQuer
       }),
   }
   const client = { connection, _activeQuery: query }
+  const violations: Error[] = []
   readAnswersOf(
     client as unknown as Client,
     (one): one is AnswerTaker => one !== undefined,
     (tag) => completed.push(tag),
+    (error) => violations.push(error),
   )
   const socket = new EventEmitter()
   connection.attachListeners(socket)
-  return { seen, completed, socket }
+  return { seen, completed, violations, socket }
 }
 
 const message: fc.Arbitrary<Message> = fc.record({
@@ -152,19 +154,19 @@ test('of a query that is not ours, everything is passed on', () => {
   )
 })
 
-describe('a row is read', () => {
-  function rowOf(values: readonly (string | null)[]): Buffer {
-    const parts = values.map((value) => {
-      const text = value === null ? Buffer.alloc(0) : Buffer.from(value)
-      const length = Buffer.alloc(4)
-      length.writeInt32BE(value === null ? -1 : text.length)
-      return Buffer.concat([length, text])
-    })
-    const count = Buffer.alloc(2)
-    count.writeInt16BE(values.length)
-    return Buffer.concat([count, ...parts])
-  }
+function rowOf(values: readonly (string | null)[]): Buffer {
+  const parts = values.map((value) => {
+    const text = value === null ? Buffer.alloc(0) : Buffer.from(value)
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(value === null ? -1 : text.length)
+    return Buffer.concat([length, text])
+  })
+  const count = Buffer.alloc(2)
+  count.writeInt16BE(values.length)
+  return Buffer.concat([count, ...parts])
+}
 
+describe('a row is read', () => {
   /** What the statement makes of one row, all of whose columns are read as they come, or by a parser. */
   function read(values: readonly (string | null)[], parse?: (text: string) => unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -234,5 +236,98 @@ describe('a row is read', () => {
       throw new RangeError('not mine')
     }
     await expect(read(['x'], parse)).rejects.toThrow('not mine')
+  })
+})
+
+describe('a server that breaks the protocol', () => {
+  /** Reads one message as a row, and another behind it; tells what the statement has by then. */
+  function readRow(row: Buffer, columns = 3) {
+    const parsers = Array.from({ length: columns }, () => undefined)
+    const statement = new Statement(
+      { text: '', values: [], columnsOf: () => ({ parsers }) },
+      [],
+      undefined,
+      [],
+      (_, result) => (rows = result?.rows ?? []),
+    )
+    let rows: unknown[][] = []
+    statement.handleRowDescription({ fields: [] })
+    const { socket, violations, completed, seen } = open(statement)
+    const next = bytesOf({ type: 'C', body: Buffer.from('SELECT 1\0') })
+    socket.emit('data', Buffer.concat([row, next]))
+    socket.emit('data', next)
+    statement.handleReadyForQuery()
+    return { rows, violations, completed, seen }
+  }
+
+  const VALUES = ['ab', null, 'secret of the next']
+  const VALID = rowOf(VALUES)
+
+  test('the row of these tests is valid as it is', () => {
+    expect(readRow(bytesOf({ type: 'D', body: VALID }))).toEqual({
+      rows: [VALUES],
+      violations: [],
+      completed: ['SELECT 1', 'SELECT 1'],
+      seen: [],
+    })
+  })
+
+  const isRefused = (row: Buffer) => {
+    const { rows, violations, completed, seen } = readRow(row)
+    expect(violations).toEqual([
+      expect.objectContaining({
+        message: expect.stringMatching(/^the server broke the protocol: /) as unknown,
+      }),
+    ])
+    // Nothing that comes behind it is read.
+    expect({ rows, completed, seen }).toEqual({ rows: [], completed: [], seen: [] })
+  }
+
+  test.each(Array.from({ length: VALID.length }, (_, length) => length))(
+    'a row that ends after %d bytes is refused',
+    (length) => isRefused(bytesOf({ type: 'D', body: VALID.subarray(0, length) })),
+  )
+
+  test('a row that is longer than its values is refused', () => {
+    isRefused(bytesOf({ type: 'D', body: Buffer.concat([VALID, Buffer.from([0])]) }))
+  })
+
+  test.each([-2, 3, 100, 0x7fffffff, -0x80000000])(
+    'a row whose first value has the length %d is refused',
+    (length) => {
+      const body = Buffer.from(VALID)
+      body.writeInt32BE(length, 2)
+      isRefused(bytesOf({ type: 'D', body }))
+    },
+  )
+
+  test.each([0, 2, 4, 0xffff])('a row of three values that says it has %d is refused', (count) => {
+    const body = Buffer.from(VALID)
+    body.writeUInt16BE(count, 0)
+    isRefused(bytesOf({ type: 'D', body }))
+  })
+
+  test.each(
+    ['D', '1', '2', 'C', 'Z', 'N'].flatMap((type) =>
+      [0, 1, 3, -1, -0x80000000].map((length) => ({ type, length })),
+    ),
+  )('a message $type of the length $length is refused', ({ type, length }) => {
+    const message = bytesOf({ type, body: VALID })
+    message.writeInt32BE(length, 1)
+    isRefused(message)
+  })
+
+  test('whatever is changed in a row, no value reaches beyond it', () => {
+    const change = fc.record({ at: fc.nat(VALID.length - 1), by: fc.nat(255) })
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 4 }), (changes) => {
+        const body = Buffer.from(VALID)
+        for (const { at, by } of changes) body[at] = by
+        const { rows } = readRow(bytesOf({ type: 'D', body }))
+        for (const row of rows)
+          expect(Buffer.byteLength(row.join(''), 'latin1')).toBeLessThanOrEqual(body.length)
+        expect(JSON.stringify(rows)).not.toContain('SELECT')
+      }),
+    )
   })
 })

@@ -182,6 +182,7 @@ const BARE_MESSAGES: readonly (readonly [RegExp, (message: string) => MappedErro
     () => ({ kind: 'ConnectionClosed' }),
   ],
   [/^Received unexpected \w+ message from backend\.$/, () => ({ kind: 'ConnectionClosed' })],
+  [/^the server broke the protocol: /, () => ({ kind: 'ConnectionClosed' })],
   [PG_POOL_ENDED, () => ({ kind: 'ConnectionClosed' })],
   [/^timeout exceeded when trying to connect$/, (cause) => ({ kind: 'TooManyConnections', cause })],
   [/^Query read timeout$/, () => ({ kind: 'SocketTimeout' })],

@@ -6,6 +6,7 @@
  */
 import type { Client } from 'pg'
 import { activeQueryOf, relayMessages } from './client-state.js'
+import { ProtocolViolation } from './protocol-violation.js'
 import { Texts } from './texts.js'
 
 /** PostgreSQL manual 54.7, message formats: a type of one byte, and a length that counts itself. */
@@ -15,13 +16,19 @@ const BIND_COMPLETE = 0x32
 const COMMAND_COMPLETE = 0x43
 const TYPE_BYTES = 1
 const HEADER_BYTES = 5
+/** A length counts itself. */
+const SHORTEST = 4
 
 /** A statement that is answered. */
 export interface AnswerTaker {
   noteParsed(): void
   noteBound(): void
-  /** Reads the row that begins there. */
-  takeRow(texts: Texts, from: number): void
+  /**
+   * Reads the row that begins and ends there.
+   *
+   * @throws {@link ProtocolViolation} if its values do not end where it does.
+   */
+  takeRow(texts: Texts, from: number, end: number): void
   noteComplete(tag: string): void
 }
 
@@ -29,11 +36,13 @@ export interface AnswerTaker {
  * Takes effect when the client connects: from one that has, all goes to node-postgres as before.
  *
  * @param onComplete - Called back for each command of ours that the server completes, behind the statement itself.
+ * @param onViolation - Called back once when an answer is malformed. Nothing behind it is read: the connection must end.
  */
 export function readAnswersOf<T extends AnswerTaker>(
   client: Client,
   isOurs: (query: unknown) => query is T,
   onComplete: (tag: string, statement: T) => void,
+  onViolation: (error: ProtocolViolation) => void,
 ): void {
   relayMessages(client, (passOn) => {
     const activeStatement = (): T | undefined => {
@@ -41,7 +50,17 @@ export function readAnswersOf<T extends AnswerTaker>(
       return isOurs(query) ? query : undefined
     }
     const reader = new AnswerReader(activeStatement, onComplete, passOn)
-    return (chunk) => reader.read(chunk)
+    let isMalformed = false
+    return (chunk) => {
+      if (isMalformed) return
+      try {
+        reader.read(chunk)
+      } catch (error) {
+        if (!(error instanceof ProtocolViolation)) throw error
+        isMalformed = true
+        onViolation(error)
+      }
+    }
   })
 }
 
@@ -94,7 +113,9 @@ class AnswerReader<T extends AnswerTaker> {
     let others = 0
     this.#needed = HEADER_BYTES
     while (at + HEADER_BYTES <= bytes.length) {
-      const end = at + TYPE_BYTES + bytes.readUInt32BE(at + TYPE_BYTES)
+      const length = bytes.readInt32BE(at + TYPE_BYTES)
+      if (length < SHORTEST) throw new ProtocolViolation('a message says that it is shorter than its length')
+      const end = at + TYPE_BYTES + length
       if (end > bytes.length) {
         this.#needed = end - at
         break
@@ -111,7 +132,7 @@ class AnswerReader<T extends AnswerTaker> {
       statement ??= this.#activeStatement()
       others = statement === undefined ? start : end
       if (statement === undefined) continue
-      if (type === DATA_ROW) statement.takeRow((texts ??= new Texts(bytes)), start + HEADER_BYTES)
+      if (type === DATA_ROW) statement.takeRow((texts ??= new Texts(bytes)), start + HEADER_BYTES, end)
       else this.#tell(statement, type, bytes, start + HEADER_BYTES, end)
     }
     if (others < at) this.#passOn(bytes.subarray(others, at))

@@ -166,7 +166,12 @@ export class PgConnection {
     onStatementParsed(client, (query) => isStatement(query) && query.noteParsed())
     onStatementBound(client, (query) => isStatement(query) && query.noteBound())
     onStatementComplete(client, (tag, query) => this.#noteComplete(tag, query))
-    readAnswersOf(client, isStatement, (tag, statement) => this.#noteComplete(tag, statement))
+    readAnswersOf(
+      client,
+      isStatement,
+      (tag, statement) => this.#noteComplete(tag, statement),
+      (error) => socketOf(client).destroy(error),
+    )
   }
 
   #noteComplete(tag: string, query: ActiveQuery): void {

@@ -24,6 +24,7 @@ import { NO_VALUES, Packet, type WireValue } from './packet.js'
 import type { Prepared } from './prepared-statements.js'
 import { mismatch, noteOutcome, statementOutcomeOf } from './statement-errors.js'
 import { type Facts, factsOf } from './sql/facts.js'
+import { ProtocolViolation } from './protocol-violation.js'
 import type { Texts } from './texts.js'
 
 /** What the server says of a column. */
@@ -315,27 +316,35 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
     }
   }
 
-  /** As `handleDataRow`, from the bytes of the message (PostgreSQL manual 54.7, DataRow). */
-  takeRow(texts: Texts, from: number): void {
+  /**
+   * As `handleDataRow`, from the bytes of the message (PostgreSQL manual 54.7, DataRow). The loop compares once for each
+   * value: a position behind the end stays behind it, which is found with the next value or after the last.
+   */
+  takeRow(texts: Texts, from: number, end: number): void {
     if (this.#unanswered > 0 || this.#columns === undefined || this.readError !== undefined) return
     const { parsers } = this.#columns
     const { bytes } = texts
     // Of its length from the beginning: an array that grows takes room for many more.
-    const row = new Array<unknown>(bytes.readUInt16BE(from))
+    const row = new Array<unknown>(uint16At(bytes, from))
     try {
       let at = from + 2
       for (let column = 0; column < row.length; column++) {
-        const length = bytes.readInt32BE(at)
+        const length = int32At(bytes, at)
         at += 4
         if (length < 0) {
+          if (length !== NULL_LENGTH) throw malformedRow()
           row[column] = null
           continue
         }
-        row[column] = valueBetween(texts, at, at + length, parsers[column])
-        at += length
+        const next = at + length
+        if (next > end) throw malformedRow()
+        row[column] = valueBetween(texts, at, next, parsers[column])
+        at = next
       }
+      if (at !== end) throw malformedRow()
       this.#rows.push(row)
     } catch (error) {
+      if (error instanceof ProtocolViolation) throw error
       this.readError = error as Error
     }
   }
@@ -387,6 +396,21 @@ function bytesOf(command: string): Buffer {
 function copyRefused(answer: Error): Error {
   const error = new Error(NO_COPY, { cause: answer })
   return Object.assign(error, { code: NO_COPY_CODE, severity: (answer as { severity?: string }).severity })
+}
+
+const NULL_LENGTH = -1
+
+function malformedRow(): ProtocolViolation {
+  return new ProtocolViolation('the values of a row do not end where the row does')
+}
+
+/** Behind the last byte a shift reads 0, so that this never throws as `readInt32BE` would, and is as fast. */
+function int32At(bytes: Buffer, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+}
+
+function uint16At(bytes: Buffer, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!
 }
 
 export function isStatement(query: unknown): query is Statement<Columns> {

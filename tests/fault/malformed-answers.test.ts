@@ -1,0 +1,60 @@
+// A server, or something on the way to it, that breaks the protocol: no value is made of bytes that are not its own.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import type { DriverAdapterError, SqlDriverAdapter } from '@prisma/driver-adapter-utils'
+import { isOutcomeUnknown, RealPoolAdapter } from 'prisma-pg-real-pool'
+import { errorOf, sql, SUBJECT, valueOf } from '../integration/support.js'
+import { createTestDatabase, type TestDatabase } from '../support/database.js'
+import { eventually } from '../support/eventually.js'
+import { WireTap } from '../support/wire-tap.js'
+
+let database: TestDatabase
+let tap: WireTap
+let adapter: SqlDriverAdapter
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+  await database.query('CREATE TABLE t (id int)')
+  tap = new WireTap()
+})
+
+afterAll(async () => {
+  tap.close()
+  await database.drop()
+})
+
+beforeEach(async () => {
+  const factory = new RealPoolAdapter({
+    connectionString: await tap.inFrontOf(database.url),
+    application_name: SUBJECT,
+    pool: { minSize: 1, maxSize: 1 },
+  })
+  adapter = await factory.connect()
+})
+
+afterEach(() => adapter.dispose())
+
+/** The length of the value before it, in four bytes, is 8 as it should be, and then 127. */
+const spoilNextRow = () => tap.garbleAnswer('\0\0\0\x08abcdefgh', '\0\0\0\x7fabcdefgh')
+
+const pidOf = () => valueOf(adapter, 'SELECT pg_backend_pid()')
+
+test('a value that reaches beyond its row ends the connection, and the read rejects', async () => {
+  const before = await pidOf()
+  spoilNextRow()
+  const error = (await errorOf(adapter.queryRaw(sql(`SELECT 'abcdefgh', 'next'`)))) as DriverAdapterError
+  expect(error.cause).toMatchObject({
+    kind: 'ConnectionClosed',
+    originalMessage: expect.stringContaining('the server broke the protocol') as unknown,
+  })
+  expect(await pidOf()).not.toBe(before)
+  await eventually(async () => expect(await database.backends(SUBJECT)).toHaveLength(1))
+})
+
+test('the outcome of a write whose row is malformed is unknown, and the error says so', async () => {
+  await pidOf()
+  spoilNextRow()
+  const error = await errorOf(adapter.queryRaw(sql(`INSERT INTO t VALUES (1) RETURNING 'abcdefgh', 'next'`)))
+  expect(isOutcomeUnknown(error)).toBe(true)
+  expect(error.message).toContain('the server broke the protocol')
+  expect(await database.query('SELECT count(*)::int AS n FROM t')).toEqual([{ n: 1 }])
+})

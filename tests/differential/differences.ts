@@ -265,6 +265,22 @@ export const DIFFERENCES: readonly Difference[] = [
     ours: [expect.objectContaining({ code: 'P2010', meta: ofAdapter({ originalCode: '42601' }) }), 3],
   },
   {
+    name: 'Two statements in one call',
+    detail: "with rawScripts: 'allow'",
+    adapters: (database) => ({
+      ...adapters(4)(database),
+      ours: new RealPoolAdapter({ connectionString: database.url, rawScripts: 'allow' }),
+    }),
+    async run({ prisma }) {
+      const error = await prisma
+        .$queryRawUnsafe(`DELETE FROM "Tag" WHERE "name" = 'blue'; SELECT 2 AS two`)
+        .catch((error: Error) => error.name)
+      return [error, await prisma.tag.count()]
+    },
+    theirs: ['TypeError', 2],
+    ours: [[{ two: 2 }], 2],
+  },
+  {
     name: 'Scripts',
     async run({ connect, database }) {
       const adapter = await connect()

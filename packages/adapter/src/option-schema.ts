@@ -203,6 +203,7 @@ export const adapterEntries = {
   queryTimeout: v.optional(duration, 0),
   statementCacheSize: v.optional(wholeNumber(0), 256),
   statementNameGenerator: v.optional(callback<(query: SqlQuery) => string>()),
+  rawScripts: v.optional(oneOf('refuse', 'allow'), 'refuse'),
   transaction: v.optional(onlyOptions(transactionEntries), {}),
   userDefinedTypeParser: v.optional(callback<UserDefinedTypeParser>()),
   onPoolError: v.optional(callback<(error: Error) => void>()),

@@ -246,6 +246,12 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
    * `''`: the statement is not prepared.
    */
   statementNameGenerator?: ((query: SqlQuery) => string) | undefined
+  /**
+   * Several statements in one raw call. PostgreSQL refuses them where it is to prepare the text, as it does for every
+   * call. `'allow'`: a call without arguments is sent as a script, as `@prisma/adapter-pg` does; it returns the result
+   * of its last statement. Leave it where texts are put together from what users send. @defaultValue `'refuse'`
+   */
+  rawScripts?: 'refuse' | 'allow' | undefined
   /** How transactions behave. */
   transaction?: TransactionOptions | undefined
   /**

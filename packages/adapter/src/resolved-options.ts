@@ -59,6 +59,7 @@ export interface ResolvedOptions {
   readonly queryTimeout: number
   readonly statementCacheSize: number
   readonly statementNameGenerator: ((query: SqlQuery) => string) | undefined
+  readonly rawScripts: 'refuse' | 'allow'
   readonly leakDetectionThreshold: number
   readonly echo: { readonly level: EchoLevel; readonly log: (line: string) => void }
   readonly hooks: ConnectionHooks
@@ -73,7 +74,7 @@ export interface ResolvedOptions {
 /** Those that calls go by. */
 export type AdapterSettings = Pick<
   ResolvedOptions,
-  'transaction' | 'userDefinedTypeParser' | 'statementNameGenerator'
+  'transaction' | 'userDefinedTypeParser' | 'statementNameGenerator' | 'rawScripts'
 >
 
 export function resolveRealPoolOptions(options: string | RealPoolOptions): ResolvedOptions {
@@ -100,6 +101,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     userDefinedTypeParser,
     statementCacheSize,
     statementNameGenerator,
+    rawScripts,
     onPoolError,
     onConnectionError,
     ...connection
@@ -132,6 +134,7 @@ function resolve(options: unknown, schema: typeof realPoolSchema | typeof adapte
     // Of RealPool's own users, each prepares what he likes. A pooler's sessions are prepared by whoever asks for it.
     statementCacheSize: pooler === 'transaction' && !asksForStatements(given) ? 0 : (statementCacheSize ?? 0),
     statementNameGenerator,
+    rawScripts: rawScripts ?? 'refuse',
     leakDetectionThreshold: zeroIsNever(leakDetectionThreshold),
     echo: { level: echo, log: (line) => console.warn(line) },
     sessionReset,

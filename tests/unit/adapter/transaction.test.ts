@@ -14,6 +14,7 @@ const SETTINGS: AdapterSettings = {
   transaction: { acquire: 'first-query', autosave: 'never', handOver: true, idleTimeout: 0, maxDuration: 0 },
   userDefinedTypeParser: undefined,
   statementNameGenerator: undefined,
+  rawScripts: 'refuse',
 }
 
 /** Lends one connection, once, and notes what happens to it. */

@@ -20,6 +20,7 @@ import type { StatementResult } from '../pg/statement.js'
 import { borrow, loanFor } from './borrow.js'
 import { debug } from './debug.js'
 import { ADAPTER_NAME, affectedRows, asPrismaDoes, statementOf, toResultSet } from './queryable.js'
+import { isRawScript, runRawScript } from './raw-script.js'
 import { startTransaction } from './transaction.js'
 
 export class RealPoolConnection implements SqlDriverAdapter {
@@ -87,6 +88,9 @@ export class RealPoolConnection implements SqlDriverAdapter {
 
   #run(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
     return asPrismaDoes(() => {
+      if (isRawScript(query, this.#settings)) {
+        return borrow(this.#lender, query.sql, (connection) => runRawScript(connection, query.sql))
+      }
       const statement = statementOf(query, this.#settings.statementNameGenerator)
       const loan = loanFor(this.#lender, statement.facts)
       return borrow(this.#lender, query.sql, (connection) => connection.run(statement), loan)

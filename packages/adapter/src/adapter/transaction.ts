@@ -36,6 +36,7 @@ import { eventLoop } from './event-loop.js'
 import { FirstFailure } from './first-failure.js'
 import { openingOf } from './opening.js'
 import { Preamble } from './preamble.js'
+import { isRawScript, runRawScript } from './raw-script.js'
 import {
   alreadyClosed,
   answeredByAnother,
@@ -218,17 +219,22 @@ class RealPoolTransaction implements Transaction {
   #statement(query: SqlQuery): Promise<StatementResult<ResultColumns>> {
     return this.#enqueue(async () => {
       // First of all: a statement that cannot be sent takes nothing of the preamble with it.
-      const statement = statementOf(query, this.#settings.statementNameGenerator)
-      const { control } = statement.facts
+      const statement = isRawScript(query, this.#settings)
+        ? undefined
+        : statementOf(query, this.#settings.statementNameGenerator)
+      const { control } = statement?.facts ?? factsOf(query.sql)
       // The server refuses everything else in a failed transaction, also if it comes before this.
       const isWayBack = control?.kind === 'rollback to' && this.#first.failure !== undefined
-      const result = await this.#run(
+      const result = await this.#run<StatementResult<ResultColumns>>(
         query.sql,
         (connection) =>
           isWayBack
             ? this.#preamble.beforeCommand(connection)
             : this.#preamble.beforeStatement(connection, control?.kind),
-        (connection, before) => connection.run(statement, before),
+        (connection, before) =>
+          statement === undefined
+            ? this.#sendScript(connection, query.sql, before)
+            : connection.run(statement, before),
       )
       this.#noteSavepoint(result.tag, control)
       if (eventLoop.isBusy) await eventLoop.endOfTurn()
@@ -241,6 +247,21 @@ class RealPoolTransaction implements Transaction {
     const name = control !== undefined && 'name' in control ? control.name : undefined
     if (tag === 'SAVEPOINT') this.#first.savepointBegan(name)
     else if (tag === 'ROLLBACK') this.#first.wentBackTo(name)
+  }
+
+  /** A script that ends the transaction may begin another, so that the session's status does not tell; also if it fails. */
+  async #sendScript(
+    connection: PgConnection,
+    text: string,
+    before: readonly string[],
+  ): Promise<StatementResult<ResultColumns>> {
+    try {
+      return await runRawScript(connection, text, before)
+    } finally {
+      if (factsOf(text).endsTransaction && !this.#hasRolledBack && !connection.isBroken) {
+        this.#endedBy ??= endedByHand(text)
+      }
+    }
   }
 
   async #command(text: string): Promise<void> {
@@ -352,7 +373,7 @@ class RealPoolTransaction implements Transaction {
     const isOver = () => isOurs() && !connection.isBroken && !connection.isInTransaction
     try {
       const result = await send(connection, before)
-      if (isOver() && !ENDS.has(result.tag)) {
+      if (isOver() && !ENDS.has(result.tag) && !factsOf(text).endsTransaction) {
         this.#endedBy = notOpen(text)
         connection.distrust(this.#endedBy)
         throw this.#endedBy
@@ -360,14 +381,14 @@ class RealPoolTransaction implements Transaction {
       if (isOver() || factsOf(text).chains) this.#endedBy = endedByHand(text)
       return result
     } catch (error) {
-      if (this.#endedBy !== undefined) throw error
+      if (error === this.#endedBy) throw error
       if (isMismatch(error)) throw (this.#endedBy = answeredByAnother(error))
       if (statementOutcomeOf(error) === 'unconfirmed') throw (this.#endedBy = notConfirmed(error as Error))
       if (connection.isBroken && isOurs() && factsOf(text).commits && !didNotStart(error)) {
         this.#endedBy = outcomeUnknown('the transaction was committed', error)
         throw this.#endedBy
       }
-      if (isOver() && before.length > 0) this.#notBegun(error as Error)
+      if (isOver() && wasBefore(error)) this.#notBegun(error as Error)
       else if (isOver()) this.#endedBy = endedByHand(text)
       throw error
     }

@@ -40,6 +40,7 @@ import {
   isSent,
   isStatement,
   Preceding,
+  ResultScript,
   Script,
   Statement,
   type StatementConfig,
@@ -409,6 +410,19 @@ export class PgConnection {
   #script(text: string): Promise<string> {
     this.#hasBegun = false
     return this.#settle<string>((callback) => submitQuery(this.client, new Script(text, callback)))
+  }
+
+  /** Runs a script as `script` does; returns the result of its last statement. */
+  runScript<C extends Columns>(
+    text: string,
+    columnsOf: StatementConfig<C>['columnsOf'],
+  ): Promise<StatementResult<C>> {
+    if (this.isBroken) return this.#refuse()
+    // Some of its statements may have run, and have been committed, before it fails: it must not run again.
+    this.#hasBegun = true
+    return this.#settle<StatementResult<C>>((callback) =>
+      submitQuery(this.client, new ResultScript(text, columnsOf, callback)),
+    )
   }
 
   /** What succeeds costs no more than its promises: async functions see only to what fails, or has a limit. */

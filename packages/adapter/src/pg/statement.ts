@@ -190,6 +190,67 @@ export class Preceding extends Script {
   }
 }
 
+/** Any number of statements in the simple protocol. The result is that of the last. */
+export class ResultScript<C extends Columns> extends Sent<StatementResult<C>> {
+  readonly #columnsOf: (fields: readonly Field[]) => C
+  #columns: C
+  #rows: unknown[][] = []
+  /** Whether the server has described rows since the last statement was complete. */
+  #isDescribed = false
+
+  constructor(
+    text: string,
+    columnsOf: (fields: readonly Field[]) => C,
+    callback: Callback<StatementResult<C>>,
+  ) {
+    super(text, callback)
+    this.#columnsOf = columnsOf
+    this.#columns = columnsOf([])
+  }
+
+  protected packet(): Packet {
+    return new Packet().query(this.text)
+  }
+
+  protected result(): StatementResult<C> {
+    return { columns: this.#columns, rows: this.#rows, tag: this.tag }
+  }
+
+  handleRowDescription({ fields }: { fields: readonly Field[] }): void {
+    this.#isDescribed = true
+    this.#begin(fields)
+  }
+
+  handleDataRow({ fields }: { fields: unknown[] }): void {
+    if (this.readError !== undefined) return
+    try {
+      this.#rows.push(readInPlace(fields, this.#columns.parsers))
+    } catch (error) {
+      this.readError = error as Error
+    }
+  }
+
+  override noteComplete(tag: string): void {
+    super.noteComplete(tag)
+    if (!this.#isDescribed) this.#begin([])
+    this.#isDescribed = false
+  }
+
+  #begin(fields: readonly Field[]): void {
+    this.#columns = this.#columnsOf(fields)
+    this.#rows = []
+  }
+}
+
+/** The array that node-postgres made for the row becomes the row. */
+function readInPlace(fields: unknown[], parsers: Columns['parsers']): unknown[] {
+  for (let column = 0; column < fields.length; column++) {
+    const parse = parsers[column]
+    if (parse !== undefined && fields[column] !== null) fields[column] = parse(fields[column] as string)
+  }
+  return fields
+}
+
 export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
   readonly #config: StatementConfig<C>
   readonly #before: readonly string[]
@@ -303,14 +364,8 @@ export class Statement<C extends Columns> extends Sent<StatementResult<C>> {
 
   handleDataRow({ fields }: { fields: unknown[] }): void {
     if (this.#unanswered > 0 || this.#columns === undefined || this.readError !== undefined) return
-    const { parsers } = this.#columns
     try {
-      // In place: the array is the row.
-      for (let column = 0; column < fields.length; column++) {
-        const parse = parsers[column]
-        if (parse !== undefined && fields[column] !== null) fields[column] = parse(fields[column] as string)
-      }
-      this.#rows.push(fields)
+      this.#rows.push(readInPlace(fields, this.#columns.parsers))
     } catch (error) {
       this.readError = error as Error
     }

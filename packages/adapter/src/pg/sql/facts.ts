@@ -9,6 +9,8 @@ import { examine } from './examine.js'
 export type { TransactionControl } from './control.js'
 
 export interface Facts {
+  /** How many statements there are, empty ones aside. */
+  readonly statements: number
   /**
    * Whether the text only reads, plainly: it saves nothing, whatever becomes of the connection. Locks of rows
    * (`FOR UPDATE`) end with the connection. False where that is not certain.
@@ -34,6 +36,8 @@ export interface Facts {
   readonly control: TransactionControl | undefined
   /** Whether a COMMIT is in the text, or a PREPARE TRANSACTION: without an answer nobody knows what was saved. */
   readonly commits: boolean
+  /** Whether a COMMIT, a ROLLBACK or a PREPARE TRANSACTION is in the text, which ends the transaction that it runs in. */
+  readonly endsTransaction: boolean
   /** Whether it ends a transaction and begins the next at once (`AND CHAIN`). */
   readonly chains: boolean
 }
@@ -60,13 +64,21 @@ export function factsOf(text: string): Facts {
   return facts
 }
 
+const ENDS: ReadonlySet<string> = new Set<TransactionControl['kind']>([
+  'commit',
+  'rollback',
+  'prepare transaction',
+])
+
 function find(text: string): Facts {
   const { statements, controls, ...found } = examine(text)
   return {
     ...found,
+    statements,
     controls,
     control: statements === 1 ? controls[0] : undefined,
     commits: controls.some(({ kind }) => kind === 'commit' || kind === 'prepare transaction'),
+    endsTransaction: controls.some(({ kind }) => ENDS.has(kind)),
     chains: controls.some((control) => 'chains' in control && control.chains),
   }
 }

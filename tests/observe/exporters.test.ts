@@ -170,7 +170,7 @@ test('a connection that the pool is cleaning is used, for it is at work on the s
   }
   expect((await byPromClient()).get('prisma_pool_connections_busy{pool="cleaned"}')).toBe(1)
   expect(String(await adapter.pool.report())).toBe(
-    "pool 'cleaned': 0 of at most 1 in use, 0 idle, 0 being opened, 1 being cleaned; 0 waiting",
+    "pool 'cleaned': 0 of at most 1 in use, 0 idle, 0 being opened, 1 being reset; 0 waiting",
   )
   end.open()
   await cleaning

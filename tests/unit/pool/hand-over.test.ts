@@ -469,3 +469,25 @@ describe('a connection is not handed over', () => {
     await lease.release()
   })
 })
+
+test('the timeout error says that a connection waits for COMMIT, and then that it is reset', async () => {
+  const { rig, lease, connection } = await oneLent()
+  const follower = ask(rig)
+  const { promise, come } = answer()
+  expect(lease.handOver(promise)).toBe(true)
+  await settle()
+  void follower.value!.release()
+  const counts = { reserved: 1, committing: 1, resetting: 0, checking: 0 }
+  await expect(rig.pool.acquire({ timeout: 0 })).rejects.toMatchObject({
+    counts,
+    message: expect.stringContaining('0 being opened, 1 waiting for COMMIT; ') as unknown,
+  })
+  rig.connector.restoreMs = 50
+  connection.condition = 'unclean'
+  await come()
+  await expect(rig.pool.acquire({ timeout: 0 })).rejects.toMatchObject({
+    counts: { reserved: 1, committing: 0, resetting: 1, checking: 0 },
+    message: expect.stringContaining('1 being reset; ') as unknown,
+  })
+  await rig.clock.advance(50)
+})

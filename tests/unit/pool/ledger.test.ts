@@ -31,13 +31,16 @@ describe('the ledger', () => {
     const ledger = filledLedger(3)
     const leased = ledger.takeIdle() as Entry<number>
     const reserved = ledger.takeIdle() as Entry<number>
-    ledger.reserve(reserved)
+    ledger.reserve(reserved, 'resetting')
     ledger.addSlot()
     expect(ledger.counts()).toEqual({
       size: 4,
       idle: 1,
       leased: 1,
       reserved: 1,
+      checking: 0,
+      resetting: 1,
+      committing: 0,
       opening: 1,
       closing: 0,
       waiting: 0,
@@ -52,6 +55,7 @@ describe('the ledger', () => {
       idle: 2,
       leased: 0,
       reserved: 0,
+      resetting: 0,
       opening: 0,
       closing: 1,
     })

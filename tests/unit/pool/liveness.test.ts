@@ -209,3 +209,16 @@ test('invalidateOnLost: when one connection fails its check, none of its age is 
     expect(ids).toEqual(invalidateOnLost ? [4, 5, 6] : [2, 3, 4])
   }
 })
+
+test('the timeout error says that a connection is checked', async () => {
+  const rig = await openPool({ minSize: 1, maxSize: 1 })
+  rig.connector.checkMs = 50
+  const checked = rig.pool.check()
+  await settle()
+  await expect(rig.pool.acquire({ timeout: 0 })).rejects.toMatchObject({
+    counts: { reserved: 1, checking: 1, resetting: 0, committing: 0 },
+    message: expect.stringContaining('0 being opened, 1 being checked; ') as unknown,
+  })
+  await rig.clock.advance(50)
+  await checked
+})

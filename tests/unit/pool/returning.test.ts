@@ -27,8 +27,14 @@ describe('returning', () => {
     await rig.clock.advance(49)
     expect(waiting.state).toBe('pending')
     await expect(rig.pool.acquire({ timeout: 0 })).rejects.toMatchObject({
-      counts: { size: 1, idle: 0, leased: 0, reserved: 1 },
-      message: expect.stringContaining('1 being cleaned'),
+      counts: { size: 1, idle: 0, leased: 0, reserved: 1, resetting: 1, checking: 0, committing: 0 },
+      message: expect.stringContaining('0 being opened, 1 being reset; '),
+    })
+    expect(rig.pool.getStats()).toMatchObject({
+      connectionsReserved: 1,
+      connectionsResetting: 1,
+      connectionsChecking: 0,
+      connectionsCommitting: 0,
     })
     await rig.clock.advance(1)
     expect(waiting.state).toBe('fulfilled')

@@ -197,7 +197,7 @@ export class Circulation<C, W extends QueueItem> {
   takeBack(entry: Entry<C>): Promise<void> {
     if (entry.unanswered > 0) {
       // To end now what was left behind could end what is not answered.
-      this.#ledger.reserve(entry)
+      this.#ledger.reserve(entry, 'committing')
       return DONE
     }
     if (entry.isUseless) return this.#retire(entry, 'destroyed')
@@ -229,8 +229,7 @@ export class Circulation<C, W extends QueueItem> {
   }
 
   async #restore(entry: Entry<C>): Promise<void> {
-    // One that has just been opened, and was left unclean by that, is reserved as it is.
-    if (entry.place === 'leased') this.#ledger.reserve(entry)
+    this.#ledger.reserve(entry, 'resetting')
     let reason: CloseReason | undefined
     try {
       await this.#connector.restore(entry.connection)

@@ -15,8 +15,14 @@ export interface PoolCounts {
   readonly size: number
   readonly idle: number
   readonly leased: number
-  /** Held by the pool itself, neither idle nor lent: cleaned after a return, or examined before a loan. */
+  /** Held by the pool itself, neither idle nor in use: `checking + resetting + committing`. */
   readonly reserved: number
+  /** Being tested before the next lease. */
+  readonly checking: number
+  /** Being reset after a lease. */
+  readonly resetting: number
+  /** Waiting for the answer to a COMMIT, behind which nobody else sends. */
+  readonly committing: number
   /** Being opened, or waiting for the next attempt to open. */
   readonly opening: number
   /** Out of use, and not closed yet. */
@@ -46,6 +52,8 @@ export class PoolError extends Error {
   /** The code that instances of this class carry; none for the base class, which stands for all. */
   static readonly code: PoolErrorCode | undefined = undefined
 
+  /** Not derived from the class, which a minifier renames. */
+  override readonly name: string = 'PoolError'
   readonly code: PoolErrorCode
   /** The pool's numbers when the error was made, where a pool was involved. */
   readonly counts: PoolCounts | undefined
@@ -53,7 +61,6 @@ export class PoolError extends Error {
 
   constructor(code: PoolErrorCode, message: string, options: PoolErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = new.target.name
     this.code = code
     this.counts = options.counts
   }
@@ -71,6 +78,7 @@ export function isPoolError(value: unknown): value is PoolError {
 /** No connection became free within the time allowed (`timeout`). */
 export class PoolTimeoutError extends PoolError {
   static override readonly code = 'POOL_TIMEOUT'
+  override readonly name = 'PoolTimeoutError'
   constructor(message: string, options?: PoolErrorOptions) {
     super(PoolTimeoutError.code, message, options)
   }
@@ -79,6 +87,7 @@ export class PoolTimeoutError extends PoolError {
 /** The queue is full: `maxWaiting` callers wait already. */
 export class TooManyRequestsError extends PoolError {
   static override readonly code = 'POOL_TOO_MANY_REQUESTS'
+  override readonly name = 'TooManyRequestsError'
   constructor(message: string, options?: PoolErrorOptions) {
     super(TooManyRequestsError.code, message, options)
   }
@@ -87,6 +96,7 @@ export class TooManyRequestsError extends PoolError {
 /** The pool is not open: not yet, or no longer. */
 export class PoolClosedError extends PoolError {
   static override readonly code = 'POOL_CLOSED'
+  override readonly name = 'PoolClosedError'
   constructor(message: string, options?: PoolErrorOptions) {
     super(PoolClosedError.code, message, options)
   }
@@ -95,6 +105,7 @@ export class PoolClosedError extends PoolError {
 /** No connection can be made, and trying again cannot help: a wrong password, a missing database. */
 export class PoolConnectError extends PoolError {
   static override readonly code = 'POOL_CONNECT'
+  override readonly name = 'PoolConnectError'
   constructor(message: string, options?: PoolErrorOptions) {
     super(PoolConnectError.code, message, options)
   }
@@ -103,6 +114,7 @@ export class PoolConnectError extends PoolError {
 /** A lease was misused: released twice, or used after its release. */
 export class LeaseError extends PoolError {
   static override readonly code = 'POOL_LEASE'
+  override readonly name = 'LeaseError'
   constructor(message: string, options?: PoolErrorOptions) {
     super(LeaseError.code, message, options)
   }
@@ -111,6 +123,7 @@ export class LeaseError extends PoolError {
 /** The options make no sense; the message lists every problem at once. */
 export class OptionsError extends PoolError {
   static override readonly code = 'POOL_OPTIONS'
+  override readonly name = 'OptionsError'
   constructor(message: string, options?: PoolErrorOptions) {
     super(OptionsError.code, message, options)
   }

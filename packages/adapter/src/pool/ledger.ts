@@ -19,6 +19,9 @@ import type { Succession } from './succession.js'
  */
 export type Place = 'idle' | 'leased' | 'reserved' | 'gone'
 
+/** What the pool does with a reserved connection; see `PoolCounts`. */
+export type Work = 'checking' | 'resetting' | 'committing'
+
 /** A connection, as the ledger sees it. */
 export class Entry<C> extends ListItem {
   readonly connection: C
@@ -27,6 +30,8 @@ export class Entry<C> extends ListItem {
   readonly expiresAt: number
   /** @internal Only the ledger moves an entry. */
   place: Place = 'reserved'
+  /** @internal While it is reserved: what for. A connection that was just opened may need a reset, too. */
+  work: Work = 'resetting'
   /** When it was last lent. */
   leasedAt = 0
   /** @internal */
@@ -153,11 +158,14 @@ export class Ledger<C, W extends QueueItem> {
   }
 
   counts(): PoolCounts {
+    const work = { checking: 0, resetting: 0, committing: 0 }
+    for (const entry of this.#entries) if (entry.place === 'reserved') work[entry.work]++
     return {
       size: this.size,
       idle: this.#idle.length,
       leased: this.#leased,
       reserved: this.#entries.size - this.#idle.length - this.#leased,
+      ...work,
       opening: this.#opening,
       closing: this.#closing,
       waiting: this.#waiters.length,
@@ -290,13 +298,14 @@ export class Ledger<C, W extends QueueItem> {
 
   // --- The pool itself ---
 
-  /** Takes a connection out of circulation while the pool works on it. */
-  reserve(entry: Entry<C>): void {
-    this.#move(entry, 'reserved')
+  /** Takes a connection out of circulation while the pool works on it, or notes the next work on it. */
+  reserve(entry: Entry<C>, work: Work): void {
+    if (entry.place !== 'reserved') this.#move(entry, 'reserved')
+    entry.work = work
   }
 
   beginExamination(entry: Entry<C>): void {
-    this.#move(entry, 'reserved')
+    this.reserve(entry, 'checking')
     this.#examining++
     if (this.#waiters.length > 0) this.#noteNeed()
   }

@@ -1,10 +1,12 @@
 /** The pool's numbers in words, and the texts of its errors: what happened, the numbers behind it, what to do about it. */
 import type { PoolCounts } from './errors.js'
 
-export function describeCounts(counts: Omit<PoolCounts, 'size'>): string {
-  const { leased, idle, opening, reserved, closing, waiting, maxSize } = counts
+export function describeCounts(counts: Omit<PoolCounts, 'size' | 'reserved'>): string {
+  const { leased, idle, opening, checking, resetting, committing, closing, waiting, maxSize } = counts
   const parts = [`${leased} of at most ${maxSize} in use`, `${idle} idle`, `${opening} being opened`]
-  if (reserved > 0) parts.push(`${reserved} being cleaned`)
+  if (checking > 0) parts.push(`${checking} being checked`)
+  if (resetting > 0) parts.push(`${resetting} being reset`)
+  if (committing > 0) parts.push(`${committing} waiting for COMMIT`)
   if (closing > 0) parts.push(`${closing} being closed`)
   return `${parts.join(', ')}; ${waiting} waiting`
 }

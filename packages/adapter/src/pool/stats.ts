@@ -22,7 +22,7 @@ export interface PoolStats {
   readonly poolAvailable: number
   /** Gauge: connections that are lent. */
   readonly connectionsUsed: number
-  /** Gauge: connections that the pool itself has at work: being cleaned, or asked whether they live. */
+  /** Gauge: connections that the pool itself holds: the sum of the three at the end of the gauges. */
   readonly connectionsReserved: number
   /** Gauge: connections that are being made, or are going to be after a pause. */
   readonly connectionsPreparing: number
@@ -30,6 +30,12 @@ export interface PoolStats {
   readonly connectionsClosing: number
   /** Gauge: requests that wait for a connection. */
   readonly requestsWaiting: number
+  /** Gauge: reserved connections that are tested before the next lease. */
+  readonly connectionsChecking: number
+  /** Gauge: reserved connections that are reset after a lease. */
+  readonly connectionsResetting: number
+  /** Gauge: reserved connections that wait for the answer to a COMMIT. */
+  readonly connectionsCommitting: number
   /** Requests for a connection, those turned away included. */
   readonly requestsNum: number
   /** Requests that had to wait. */
@@ -135,6 +141,9 @@ export class Counters {
       connectionsPreparing: counts.opening,
       connectionsClosing: counts.closing,
       requestsWaiting: counts.waiting,
+      connectionsChecking: counts.checking,
+      connectionsResetting: counts.resetting,
+      connectionsCommitting: counts.committing,
       ...this,
       requestsWaitMs: Math.round(this.requestsWaitMs),
       longestWaitMs: Math.round(this.longestWaitMs),

@@ -4,6 +4,7 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Registry } from 'prom-client'
 import { type Dashboard, registerDashboard } from './dashboard/routes.js'
+import { refuseForeignPages } from './foreign-pages.js'
 import { toHttpProblem } from './http-errors.js'
 import type { Ledger, TransferOutcome } from './ledger.js'
 import { pay, payInOneTransaction, pretendScreening, type Screening } from './payment.js'
@@ -28,6 +29,7 @@ export interface ServerDependencies {
 export function createServer(dependencies: ServerDependencies): FastifyInstance {
   const { ledger, probe, ready, metrics, screen = pretendScreening, logger = false, dashboard } = dependencies
   const app = Fastify({ logger })
+  refuseForeignPages(app)
 
   app.setErrorHandler((error, request, reply) => {
     const { status, body } = toHttpProblem(error)

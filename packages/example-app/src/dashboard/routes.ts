@@ -6,7 +6,7 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { type Controls, readSettings } from './controls.js'
 import type { Monitor } from './monitor.js'
-import { EventStreams } from './stream.js'
+import { EventStreams, MOST_STREAMS } from './stream.js'
 
 /** The same folders from src/dashboard and from dist/dashboard. */
 const PACKAGE = resolve(__dirname, '../..')
@@ -49,15 +49,20 @@ export function registerDashboard(app: FastifyInstance, { monitor, controls }: D
   })
 
   // Without a HEAD route, for which Fastify would open a stream and read it for ever.
-  app.get('/dashboard/events', { exposeHeadRoute: false }, (_request, reply) =>
-    reply
+  app.get('/dashboard/events', { exposeHeadRoute: false }, (_request, reply) => {
+    const stream = streams.open()
+    if (stream === undefined) {
+      const message = `There are ${MOST_STREAMS} dashboards open already.`
+      return reply.status(503).header('retry-after', 1).send({ error: 'too_many_streams', message })
+    }
+    return reply
       .headers({
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       })
-      .send(streams.open()),
-  )
+      .send(stream)
+  })
 
   app.get('/dashboard/settings', () => controls.settings)
 

@@ -6,6 +6,8 @@ import type { Monitor } from './monitor.js'
 
 /** How long a browser waits before it comes back after a broken connection. */
 const RETRY_MS = 1_000
+/** How many streams are open at most. */
+export const MOST_STREAMS = 16
 /** What a browser that does not read is given before ticks are left out. */
 const MAX_UNREAD_BYTES = 1_000_000
 
@@ -17,7 +19,9 @@ export class EventStreams {
     this.#monitor = monitor
   }
 
-  open(): Readable {
+  /** Undefined where too many are open: each takes memory, and a socket. */
+  open(): Readable | undefined {
+    if (this.#open.size >= MOST_STREAMS) return undefined
     const stream = new Readable({ read: () => {}, highWaterMark: MAX_UNREAD_BYTES })
     const unsubscribe = this.#monitor.subscribe((tick) => {
       if (stream.readableLength < MAX_UNREAD_BYTES) stream.push(eventOf('tick', tick))

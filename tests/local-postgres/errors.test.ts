@@ -1,13 +1,19 @@
 // What goes wrong on other people's machines: each time one line that says what happened and what to do, and
 // nothing left behind. And what must not go wrong: another user, a checkout that only root can enter.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { chmod, cp, lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { startLocalPostgres, type LocalPostgresOptions } from 'local-postgres'
+import {
+  handFolderOver,
+  readPrivately,
+  removeFolderOf,
+  writePrivately,
+} from '../../packages/local-postgres/src/private-files.js'
 import { testOrSkip } from '../support/or-skip.js'
 import {
   LOCAL_POSTGRES,
@@ -221,5 +227,54 @@ describe('a server starts', () => {
     await rm(path.join(TMPDIR, copies()[0]!, 'share/postgresql/postgres.bki'))
     expect(await outcome({ localPostgres })).toMatchObject({ url: expect.any(String) })
     expect(copies()).toHaveLength(1)
+  })
+})
+
+describe('where we are root', () => {
+  whereRoot('no account is made: the server runs as one that the system has', async () => {
+    const before = ['/etc/passwd', '/etc/group'].map((file) => readFileSync(file, 'utf8'))
+    const bin = await mkdtemp(path.join(folder, 'bin-'))
+    const made = path.join(bin, 'made')
+    // A system that has no account `postgres`, and would make one.
+    const script = async (name: string, text: string) =>
+      writeFile(path.join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    await script('id', `[ "$2" = postgres ] && exit 1; exec /usr/bin/id "$@"`)
+    for (const name of ['useradd', 'groupadd', 'adduser', 'addgroup'])
+      await script(name, `echo $0 >> ${made}`)
+    const said = await outcome({ env: { PATH: `${bin}:${process.env.PATH ?? ''}` } })
+    expect(said).toMatchObject({ url: expect.stringContaining('postgresql://') as unknown })
+    expect(existsSync(made)).toBe(false)
+    expect(['/etc/passwd', '/etc/group'].map((file) => readFileSync(file, 'utf8'))).toEqual(before)
+  })
+
+  whereRoot('a symbolic link where root writes or reads is not followed', async () => {
+    const theirs = await mkdtemp(path.join(folder, 'theirs-'))
+    const target = path.join(folder, 'target')
+    await writeFile(target, 'precious')
+    const link = path.join(theirs, 'password')
+    symlinkSync(target, link)
+    const account = { uid: 65_534, gid: 65_534 }
+    expect(() => writePrivately(link, 'x', account)).toThrow('EEXIST')
+    expect(() => readPrivately(link)).toThrow('ELOOP')
+    const folderLink = path.join(theirs, 'data')
+    symlinkSync(folder, folderLink)
+    expect(() => handFolderOver(folderLink, account)).toThrow(/ELOOP|ENOTDIR/)
+    expect(() => removeFolderOf(account, folderLink)).toThrow(/ENOTDIR/)
+    expect(readFileSync(target, 'utf8')).toBe('precious')
+    expect(statSync(target).uid).toBe(0)
+    expect(statSync(folder).uid).toBe(0)
+  })
+
+  whereRoot('a password file that is a link is refused, and its target is not told', async () => {
+    const dataDirectory = await mkdtemp(path.join(folder, 'data-'))
+    const target = path.join(folder, 'shadow')
+    await writeFile(target, 'hunter2')
+    symlinkSync(target, path.join(dataDirectory, 'local-postgres.password'))
+    const error = await started({ dataDirectory }).then(
+      () => new Error('started'),
+      (error: Error) => error,
+    )
+    expect(error.message).toContain('ELOOP')
+    expect(error.message).not.toContain('hunter2')
   })
 })

@@ -1,4 +1,5 @@
-// PostgreSQL refuses to run as root. Where we are root, this finds, or makes, the user it runs as.
+// PostgreSQL refuses to run as root. If we are root, it runs as an unprivileged account that the system has anyway:
+// `initdb` needs an account with a name, and one that we made would stay behind.
 import { execFileSync } from 'node:child_process'
 import { LocalPostgresError } from './errors.js'
 
@@ -7,50 +8,35 @@ export interface Account {
   readonly gid: number
 }
 
-const NAME = 'postgres'
+/** Not `postgres`: if there is one, it owns the files of a real server. */
+const NAMES = ['nobody', 'daemon']
+/** Node takes no higher ones; macOS has `nobody` at -2. */
+const HIGHEST_ID = 2 ** 31 - 1
 
-/** Nothing where we are an ordinary user, who runs the server himself. */
+/** Nothing if we are an ordinary user, who runs the server himself. */
 export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined
-  return find() ?? create()
+  for (const name of NAMES) {
+    const account = find(name)
+    if (account !== undefined) return account
+  }
+  throw new LocalPostgresError(
+    'NO_PERMISSION',
+    `PostgreSQL refuses to run as root, and there is no account ${NAMES.join(' or ')}: run this as an ordinary user.`,
+  )
 }
 
-function find(): Account | undefined {
+function find(name: string): Account | undefined {
   try {
-    return { uid: Number(run('id', ['-u', NAME])), gid: Number(run('id', ['-g', NAME])) }
+    const [uid, gid] = ['-u', '-g'].map((which) => Number(id(which, name))) as [number, number]
+    return [uid, gid].every((each) => Number.isInteger(each) && each > 0 && each <= HIGHEST_ID)
+      ? { uid, gid }
+      : undefined
   } catch {
     return undefined
   }
 }
 
-function create(): Account {
-  try {
-    run('groupadd', ['--system', '--force', NAME])
-    run('useradd', [
-      '--system',
-      '--no-create-home',
-      '--home-dir',
-      '/',
-      '--shell',
-      '/bin/false',
-      '--gid',
-      NAME,
-      NAME,
-    ])
-    const account = find()
-    if (account !== undefined) return account
-    throw new Error('it is not there afterwards')
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new LocalPostgresError(
-      'NO_PERMISSION',
-      `PostgreSQL refuses to run as root, and the user "${NAME}" could not be created (${reason}): ` +
-        'run this as an ordinary user, or create that user.',
-    )
-  }
-}
-
-function run(command: string, args: readonly string[]): string {
-  const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin` }
-  return execFileSync(command, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+function id(...args: readonly string[]): string {
+  return execFileSync('id', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
 }

@@ -2,7 +2,7 @@
 // the parent; `destroy` may come at any moment, also in the middle of a start.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,7 @@ import { runnableBinaries, wantedVersion, type Binaries } from './binaries.js'
 import { fromProgramOutput, fromSystemError, LocalPostgresError } from './errors.js'
 import { makeTemporaryFolder } from './folders.js'
 import { freePort } from './ports.js'
+import { handFolderOver, readPrivately, removeFolderOf, writePrivately } from './private-files.js'
 import { exitsWithin, hasExited, kill, signalServer } from './processes.js'
 import type { LocalPostgresOptions, PostgresVersion, ServerAddress, ShutdownMode } from './protocol.js'
 
@@ -100,7 +101,7 @@ export class Cluster {
     await this.shutdown('fast')
     if (this.#temporary === undefined) return
     try {
-      rmSync(this.#temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+      removeFolderOf(this.#account, this.#temporary)
     } catch (error) {
       throw fromSystemError(error, `remove ${this.#temporary}`)
     }
@@ -109,7 +110,8 @@ export class Cluster {
   #existingPassword(): string | undefined {
     const file = path.join(this.#dataDirectory, PASSWORD_FILE)
     try {
-      if (existsSync(file)) return readFileSync(file, 'utf8')
+      const password = readPrivately(file)
+      if (password !== undefined) return password
       if (!existsSync(this.#dataDirectory) || readdirSync(this.#dataDirectory).length === 0) return undefined
     } catch (error) {
       throw fromSystemError(error, `read ${this.#dataDirectory}`)
@@ -125,8 +127,10 @@ export class Cluster {
     const passwordFile = path.join(this.#temporary ?? '', 'password')
     try {
       mkdirSync(this.#dataDirectory, { recursive: true, mode: 0o700 })
-      writeFileSync(passwordFile, password, { mode: 0o600 })
-      for (const each of [this.#dataDirectory, passwordFile]) this.#handOver(each)
+      // A folder of the caller's own may be behind a link; in our temporary folder there is none to follow.
+      if (this.#options.dataDirectory !== undefined) this.#dataDirectory = realpathSync(this.#dataDirectory)
+      if (this.#account !== undefined) handFolderOver(this.#dataDirectory, this.#account)
+      writePrivately(passwordFile, password, this.#account)
     } catch (error) {
       throw fromSystemError(error, `make the data folder ${this.#dataDirectory}`)
     }
@@ -155,7 +159,7 @@ export class Cluster {
     if (child.exitCode !== 0)
       throw fromProgramOutput('initdb', this.#dataDirectory, await this.#complete(program))
     try {
-      writeFileSync(path.join(this.#dataDirectory, PASSWORD_FILE), password, { mode: 0o600 })
+      writePrivately(path.join(this.#dataDirectory, PASSWORD_FILE), password, undefined)
     } catch (error) {
       throw fromSystemError(error, `write to ${this.#dataDirectory}`)
     }
@@ -247,10 +251,6 @@ export class Cluster {
   async #complete({ child, log }: Program): Promise<readonly string[]> {
     for (let waitedMs = 0; child.stderr?.closed === false && waitedMs < 1_000; waitedMs += 10) await sleep(10)
     return log
-  }
-
-  #handOver(file: string): void {
-    if (this.#account !== undefined) chownSync(file, this.#account.uid, this.#account.gid)
   }
 
   #shutdownOnWindows(mode: ShutdownMode): void {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from '@jest/globals'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
-import { Prisma, type PrismaClient } from '../generated/prisma/client.js'
+import { Prisma, PrismaClient } from '../generated/prisma/client.js'
 import { errorOf } from '../prisma/support.js'
 import { firstPackets, urlByFirstPackets } from './first-packets.js'
 import { adapters, type Adapters, type Both, PrismaPg, type Scene } from './stage.js'
@@ -252,6 +252,25 @@ export const DIFFERENCES: readonly Difference[] = [
     run: ({ prisma }) => prisma.$executeRaw`BEGIN`,
     theirs: 0,
     ours: rejected({ code: 'P2010', meta: ofAdapter({ code: '25000' }) }),
+  },
+  {
+    name: 'The log of a transaction',
+    async run({ connect }) {
+      const adapter = { provider: 'postgres', adapterName: 'logged', connect } as const
+      const prisma = new PrismaClient({ adapter, log: [{ emit: 'event', level: 'query' }] })
+      const texts: string[] = []
+      prisma.$on('query', ({ query }) => texts.push(query))
+      await prisma.$transaction((tx) => tx.$queryRaw`SELECT 1`)
+      await prisma.$transaction((tx) => tx.$queryRaw`SELECT 1/0`).catch(() => {})
+      await prisma.$disconnect()
+      return texts
+    },
+    theirs: ['SELECT 1', 'COMMIT', 'ROLLBACK'],
+    ours: [
+      'SELECT 1',
+      '-- Implicit "COMMIT" query via underlying driver',
+      '-- Implicit "ROLLBACK" query via underlying driver',
+    ],
   },
   {
     name: 'Two statements in one call',

@@ -9,12 +9,14 @@ import { WireTap } from '../support/wire-tap.js'
 
 let database: TestDatabase
 let tap: WireTap
+let connectionString: string
 let adapter: SqlDriverAdapter
 
 beforeAll(async () => {
   database = await createTestDatabase()
   await database.query('CREATE TABLE t (id int)')
   tap = new WireTap()
+  connectionString = await tap.inFrontOf(database.url)
 })
 
 afterAll(async () => {
@@ -24,7 +26,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   const factory = new RealPoolAdapter({
-    connectionString: await tap.inFrontOf(database.url),
+    connectionString,
     application_name: SUBJECT,
     pool: { minSize: 1, maxSize: 1 },
   })
@@ -38,16 +40,27 @@ const spoilNextRow = () => tap.garbleAnswer('\0\0\0\x08abcdefgh', '\0\0\0\x7fabc
 
 const pidOf = () => valueOf(adapter, 'SELECT pg_backend_pid()')
 
-test('a value that reaches beyond its row ends the connection, and the read rejects', async () => {
+test('a value that reaches beyond its row ends the connection, and the read runs again on another', async () => {
   const before = await pidOf()
   spoilNextRow()
-  const error = (await errorOf(adapter.queryRaw(sql(`SELECT 'abcdefgh', 'next'`)))) as DriverAdapterError
+  const { rows } = await adapter.queryRaw(sql(`SELECT 'abcdefgh', 'next', pg_backend_pid()`))
+  expect(rows).toEqual([['abcdefgh', 'next', expect.any(Number)]])
+  expect(rows[0]![2]).not.toBe(before)
+  await eventually(async () => expect(await database.backends(SUBJECT)).toHaveLength(1))
+  expect(await pidOf()).not.toBe(before)
+})
+
+test('a transaction whose row is malformed fails, and says why', async () => {
+  await pidOf()
+  const tx = await adapter.startTransaction()
+  await tx.queryRaw(sql('SELECT 1'))
+  spoilNextRow()
+  const error = (await errorOf(tx.queryRaw(sql(`SELECT 'abcdefgh', 'next'`)))) as DriverAdapterError
   expect(error.cause).toMatchObject({
     kind: 'ConnectionClosed',
     originalMessage: expect.stringContaining('the server broke the protocol') as unknown,
   })
-  expect(await pidOf()).not.toBe(before)
-  await eventually(async () => expect(await database.backends(SUBJECT)).toHaveLength(1))
+  await tx.rollback()
 })
 
 test('the outcome of a write whose row is malformed is unknown, and the error says so', async () => {

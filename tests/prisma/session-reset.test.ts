@@ -318,7 +318,12 @@ describeHere('a reset', () => {
   test('leaves what the startup packet asked for, and prepared statements', async () => {
     const { prisma } = await open(
       { sessionReset: 'all' },
-      { schema: 'pg_catalog', statement_timeout: 12_345, options: '-c role=pg_monitor -c app.tenant=nobody' },
+      {
+        schema: 'pg_catalog',
+        statement_timeout: 12_345,
+        statementCacheSize: 256,
+        options: '-c role=pg_monitor -c app.tenant=nobody',
+      },
     )
     const settings = `SELECT current_user::text AS "user", current_setting('app.tenant') AS tenant,
       current_setting('search_path') AS path, current_setting('statement_timeout') AS timeout,

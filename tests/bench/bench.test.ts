@@ -74,7 +74,7 @@ describe('the command', () => {
   test.each([
     [
       ['speed'],
-      /^npm run bench: there is no benchmark "speed", but pool-cost, waiters, memory. See --help.\n$/,
+      /^npm run bench: there is no benchmark "speed", but pool-cost, waiters, memory, session-reset. See --help.\n$/,
     ],
     [
       ['memory', '--rounds', '0'],

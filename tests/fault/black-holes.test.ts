@@ -1,6 +1,7 @@
 // A network that says nothing at all: no connection ends, no answer comes. Only time limits help.
+import { Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import type { PoolOptions } from 'prisma-pg-real-pool'
+import { isOutcomeUnknown, type PoolOptions } from 'prisma-pg-real-pool'
 import { eventually } from '../support/eventually.js'
 import { createStage, failureOf, expectWhole, knownErrorOf, pidOf, pidsOf, type Stage } from './support.js'
 
@@ -120,6 +121,31 @@ describe('a black hole', () => {
       await expectWhole(stage, subject)
     },
   )
+
+  test('until the kernel gives up: a read runs again, and the outcome of a write is unknown', async () => {
+    const sockets: Socket[] = []
+    const stream = () => sockets[sockets.push(new Socket()) - 1]
+    const { adapter, prisma } = await stage.openPrisma(
+      { ...CHECKED, check: false, minSize: 1, maxSize: 1, connectTimeout: '5s' },
+      { stream },
+    )
+    /** Ends a call in silence as Node does when the kernel gives up, which would take 15 minutes. */
+    const inSilence = async <T>(call: () => Promise<T>): Promise<T> => {
+      stage.proxy.forget()
+      const result = call()
+      result.catch(() => {})
+      await eventually(() => expect(adapter.pool.getStats().connectionsUsed).toBe(1))
+      const error = new Error('read ETIMEDOUT')
+      sockets.at(-1)?.destroy(Object.assign(error, { code: 'ETIMEDOUT', syscall: 'read' }))
+      return result
+    }
+    expect(await inSilence(() => prisma.log.count())).toBe(0)
+    const error = await knownErrorOf(inSilence(() => prisma.log.create({ data: { text: 'late' } })))
+    expect(error.code).toBe('P1017')
+    expect(isOutcomeUnknown(error)).toBe(true)
+    stage.proxy.resume()
+    await expectWhole(stage, adapter.pool)
+  })
 
   test('over a transaction of Prisma: it is told at its timeout, and its connection is given up', async () => {
     const sizes = { minSize: 1, maxSize: 1, connectTimeout: '20s' } as const

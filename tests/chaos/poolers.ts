@@ -25,7 +25,7 @@ export async function openPooler(bank: Bank, mode: PoolerMode): Promise<Pooler> 
     pool_mode: mode,
     default_pool_size: mode === 'transaction' ? 3 : 12,
     ignore_startup_parameters: 'extra_float_digits,options',
-    // Limits of its own, in seconds: it answers with a FATAL error when a statement, or a wait for a server, is too long.
+    // In seconds. PgBouncer answers with a FATAL error if a statement, or a wait for a server, takes longer.
     query_timeout: 1,
     query_wait_timeout: 3,
     server_connect_timeout: 2,

@@ -1,5 +1,5 @@
-// A write that was given up, and whose caller was told that its outcome is unknown, is not saved later: what of it was
-// still in our own kernel is gone.
+// The pool gives a write up, and its call rejects with an unknown outcome. The write is not saved later: the kernel of
+// this machine drops the part that it has not delivered.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { isOutcomeUnknown, RealPoolAdapter, type RealPoolAdapterOptions } from 'prisma-pg-real-pool'
@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.js'
 import { Proxy } from '../support/proxy.js'
 import { startTlsServer, type TlsServer } from '../support/tls-server.js'
 
-/** More than the receive buffer of the proxy takes, and less than the send buffer of our own kernel. */
+/** More than the proxy's receive buffer takes, and less than the send buffer of this machine's kernel. */
 const LARGE = 'x'.repeat(1_000_000)
 
 const SESSIONS = `SELECT pid FROM pg_stat_activity

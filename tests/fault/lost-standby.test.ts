@@ -14,7 +14,7 @@ import {
 import { eventually } from '../support/eventually.js'
 import { createStage, expectWhole, failureOf, type Opened, type Stage, SUBJECT } from './support.js'
 
-/** What the caller is told. */
+/** The error of the call. */
 const UNCONFIRMED = /committed on this server, but no synchronous standby has confirmed it/
 
 let server: LocalPostgres
@@ -37,7 +37,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** From now on commits wait for this standby; without one, those that wait are answered. */
+/** From now on commits wait for this standby. Without a name, the server answers all waiting commits. */
 async function standby(name: string): Promise<void> {
   await stage.database.query(`ALTER SYSTEM SET synchronous_standby_names = '${name}'`)
   await stage.database.query('SELECT pg_reload_conf()')
@@ -71,7 +71,7 @@ async function endOf(name: string, what: 'pg_cancel_backend' | 'pg_terminate_bac
 
 async function open(pool: PoolOptions = {}, options: RealPoolAdapterOptions = {}): Promise<Opened> {
   const opened = await stage.openPrisma({ minSize: 2, maxSize: 2, timeout: '20s', ...pool }, options)
-  // What a call needs for the first time, it has by now.
+  // Warm up: the first call also connects and prepares.
   await opened.prisma.log.create({ data: { text: 'first' } })
   await stage.database.query('TRUNCATE "Log"')
   return opened
@@ -133,7 +133,7 @@ describe('a commit that no synchronous standby confirms', () => {
     expect(adapter.pool.getStats().returnsBad).toBe(0)
   })
 
-  test('is reported when the `timeout` of the transaction ends the wait of a COMMIT of its own', async () => {
+  test('is reported when the `timeout` of the transaction ends the wait of a raw COMMIT in it', async () => {
     const { prisma, adapter } = await open()
     await standby('nobody')
     const committing = prisma.$transaction(
@@ -249,7 +249,7 @@ describe('behind a COMMIT that waits for a lost standby', () => {
 
   const ONE: PoolOptions = { minSize: 1, maxSize: 1, timeout: '2s' }
 
-  test.each([1, 16])('reads are told at `pool.timeout`, with `pipelining` %i', async (pipelining) => {
+  test.each([1, 16])('reads reject at `pool.timeout`, with `pipelining` %i', async (pipelining) => {
     const opened = await open({ ...ONE, pipelining })
     const { prisma } = opened
     const { committed, waiting } = await commit(opened, () =>
@@ -263,7 +263,7 @@ describe('behind a COMMIT that waits for a lost standby', () => {
     await expectOnlyLate(opened, committed)
   })
 
-  test('calls that come later are told, too', async () => {
+  test('calls that come later reject at `pool.timeout`, too', async () => {
     const opened = await open({ ...ONE, timeout: '1s', pipelining: 16 })
     const { prisma } = opened
     const { committed, waiting } = await commit(opened, () => [prisma.log.count().then((count) => count)])
@@ -273,7 +273,7 @@ describe('behind a COMMIT that waits for a lost standby', () => {
     await expectOnlyLate(opened, committed)
   })
 
-  test('a transaction is told at `pool.timeout`, and rolled back unseen', async () => {
+  test('a transaction rejects at `pool.timeout`, and is rolled back unseen', async () => {
     const opened = await open(ONE)
     const { prisma } = opened
     const { committed, waiting } = await commit(opened, () => [
@@ -307,7 +307,7 @@ describe('behind a COMMIT that waits for a lost standby', () => {
     await expectOnlyLate(opened, committed)
   })
 
-  test('a transaction is told at its own `timeout`, and rolled back unseen', async () => {
+  test('a transaction rejects at its `timeout`, and is rolled back unseen', async () => {
     const opened = await open({ ...ONE, timeout: '20s' })
     const { prisma } = opened
     const { committed, waiting } = await commit(opened, () => [

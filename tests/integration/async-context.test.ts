@@ -33,7 +33,7 @@ function note(what: string): void {
   ran.push([what, requests.getStore()])
 }
 
-/** What ran, in the order of its names, each with all the requests in which it did. */
+/** The hooks and functions that ran, sorted by name, each with the requests in which it ran. */
 function told(): Record<string, (string | undefined)[]> {
   return Object.fromEntries(
     [...new Set(ran.map(([what]) => what))]
@@ -97,7 +97,7 @@ test('configure, password, connection, check and reset run in no request', async
   })
 })
 
-test('the errors of idle connections, and giving up, are told in no request', async () => {
+test('`onPoolError` and `onReconnectFailed` run in no request', async () => {
   const { adapter, client } = await requests.run('a', async () => {
     const adapter = new RealPoolAdapter({
       connectionString: database.url,
@@ -124,7 +124,7 @@ test('the errors of idle connections, and giving up, are told in no request', as
   await eventually(() => expect(told()).toEqual({ onPoolError: [undefined], onReconnectFailed: [undefined] }))
 })
 
-test('what a pg.Pool runs for a new connection runs in no request', async () => {
+test('a listener for new connections of a pg.Pool runs in no request', async () => {
   const pgPool = new pg.Pool({ connectionString: database.url, application_name: SUBJECT })
   ends.push(() => pgPool.end())
   pgPool.on('connect', () => note('connect'))

@@ -121,7 +121,7 @@ describe.each<[string, RealPoolAdapterOptions]>([
     expect(await logged()).toEqual([])
   })
 
-  test('a trigger that fails before any data is read is what the caller hears of', async () => {
+  test('if a trigger fails before any data is read, the caller gets its error', async () => {
     await database.query(`
       CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$;
       CREATE TRIGGER never BEFORE INSERT ON log FOR EACH STATEMENT EXECUTE FUNCTION never()`)

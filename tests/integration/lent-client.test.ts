@@ -1,4 +1,4 @@
-// What a borrower puts on the client of a lease ends with the lease, and so does every way to use it.
+// Listeners, parsers and properties that a holder puts on a client end with the lease. So does every way to use it.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { EventEmitter } from 'node:events'
 import type { Client, Submittable } from 'pg'
@@ -95,7 +95,7 @@ describe('a lease leaves', () => {
     expect([asked, await use(ask)]).toEqual(['parsed 1', 1])
   })
 
-  test('no property of its own', async () => {
+  test('no property that it put on the client', async () => {
     const mark = Symbol('mark')
     await use((client) => {
       client.tenant = 'mine'
@@ -146,7 +146,7 @@ describe('after the lease', () => {
     expect(() => misuse(client)).toThrow(expect.objectContaining({ code: 'POOL_LEASE' }))
   })
 
-  test('so is what was kept of it', async () => {
+  test('saved methods, the saved connection and its socket are refused, too', async () => {
     const { query, connection, stream, sync } = await use((client) => {
       const { connection } = client
       const method = (object: object, name: string) => Reflect.get(object, name) as (text?: string) => unknown

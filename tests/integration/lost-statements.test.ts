@@ -71,7 +71,7 @@ describe('the outcome is unknown of', () => {
   })
 })
 
-test('a CALL that commits before its connection is lost has saved what it is said to be unknown of', async () => {
+test('a CALL that commits and then loses its connection has an unknown outcome, and its commit is saved', async () => {
   const error = await errorWhenLost('CALL keep_and_wait()')
   expect(isOutcomeUnknown(error)).toBe(true)
   expect(await database.query('SELECT n FROM kept')).toEqual([{ n: 1 }])

@@ -186,7 +186,7 @@ describe.each<[string, PoolOptions]>([
     })
 
     test('another connection when the rollback fails', async () => {
-      // What is replaced on the client of a lease, its release puts back.
+      // Replace the method on the raw client: the release puts back what is replaced on the client of a lease.
       let raw: pg.Client | undefined
       const configure = (client: pg.Client) => void (raw = client)
       const leave = async (client: pg.Client) => {

@@ -35,7 +35,7 @@ const rows = () => database.query('SELECT id FROM t ORDER BY id')
 const TWO = `INSERT INTO t (id) VALUES (1); INSERT INTO t (id) VALUES (2), (3)`
 
 describe('by default', () => {
-  test('a call with two statements is refused, runs nothing, and is told both ways out', async () => {
+  test('a call with two statements is refused and runs nothing, and the error names both ways out', async () => {
     await withAdapter({}, async (adapter) => {
       for (const call of [adapter.executeRaw(sql(TWO)), adapter.queryRaw(sql(TWO))]) {
         const error = await errorOf(call)
@@ -131,7 +131,7 @@ describe(`with rawScripts: 'allow'`, () => {
     )
   })
 
-  test('a transaction that is left open is rolled back, and the caller is told', async () => {
+  test('a transaction that a script leaves open is rolled back, and the call rejects', async () => {
     await withAdapter({ rawScripts: 'allow' }, async (adapter) => {
       const error = await errorOf(adapter.executeRaw(sql('BEGIN; INSERT INTO t (id) VALUES (1)')))
       expect(error.message).toContain('began a transaction that it did not end')

@@ -193,7 +193,7 @@ describe('a script of 16 MB runs to its end:', () => {
   }, 120_000)
 })
 
-test('a script that uses an enum value it has just added is told to add the value in a script of its own', async () => {
+test('if a script uses an enum value that it adds, the error says to add the value in a separate script', async () => {
   await adapter.executeScript(`CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE moods (mood mood)`)
   const add = `ALTER TYPE mood ADD VALUE 'sad'`
   const use = `INSERT INTO moods VALUES ('sad')`

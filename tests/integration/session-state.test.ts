@@ -164,7 +164,7 @@ describe('the next borrower, on the same connection, meets nothing of', () => {
     expect(await pool.use(pidOf)).toBe(pid)
   })
 
-  test('a lock of the session taken by a statement that fails behind it', async () => {
+  test('a lock of the session taken by a statement that then fails', async () => {
     await pool.use((client) =>
       client.query('SELECT 1 / (count(*) - 1) FROM (SELECT pg_advisory_lock(42)) a').catch(() => {}),
     )

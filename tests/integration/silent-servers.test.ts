@@ -74,7 +74,7 @@ test('a server that begins the login and does not go on: the error says so', asy
   expect(message).toContain('began the login, but did not finish it')
 })
 
-test('Prisma is given P1001 and the step that was not answered', async () => {
+test('a call of Prisma fails with P1001, which names the step that was not answered', async () => {
   const connectionString = `postgresql://app:secret@${HOST}:${await silentAfter()}/orders`
   const adapter = new RealPoolAdapter({
     connectionString,

@@ -1,4 +1,4 @@
-// What the adapter knows of PostgreSQL's keywords and functions, compared with the server's own catalog.
+// Compares the adapter's lists of keywords and functions with the server's own catalog.
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import {
   HARMLESS_VOLATILE_FUNCTIONS,

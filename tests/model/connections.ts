@@ -42,7 +42,7 @@ export class Known {
   isUseless = false
   /** How many handed it over, and wait for the answer to what they sent last. */
   unanswered = 0
-  /** Whether the deadline of somebody who has it has passed meanwhile. */
+  /** Whether the deadline of one of its holders has passed in that time. */
   isOverdue = false
   lentAt = 0
   idleSince = 0

@@ -186,7 +186,7 @@ export class Requests {
     if (objection !== undefined) this.#model.blame(`request ${request.id} ${objection}: ${String(error)}`)
   }
 
-  /** It was told that the COMMIT before it is not answered in time. */
+  /** It rejected because the COMMIT before it was not answered in time. */
   overdue(request: Request, error: unknown): void {
     const { now, timersAreDue, counted } = this.#model
     const { id, deadline, connection, isSuccessor } = request

@@ -1,5 +1,5 @@
-// What a caller hears of a write whose server connection dies behind PgBouncer. PgBouncer then answers with a FATAL error
-// of its own, for statements that the server has run and committed as for those that it has not.
+// Writes whose server connection dies behind PgBouncer. PgBouncer itself then answers with a FATAL error, both for
+// statements that the server has run and committed and for statements that it has not.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { isOutcomeUnknown, isRetryable, type PoolOptions } from 'prisma-pg-real-pool'
 import { createWorld, errorOf, logged, type Opened, slowCommits, type World } from '../prisma/support.js'
@@ -104,7 +104,7 @@ describeBehindPgBouncer('a write whose server connection dies', () => {
         }),
       )
       expect(isOutcomeUnknown(error)).toBe(true)
-      // The server may still be at the COMMIT of which it can tell nobody.
+      // The server may still be in the COMMIT, whose answer has no way back.
       await eventually(async () => expect(await logged(world)).toEqual(['saved']))
     })
 

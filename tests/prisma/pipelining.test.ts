@@ -81,11 +81,11 @@ describeWhereShared('when a connection that calls share is lost', () => {
   /** Sends seven reads and a write behind a read that the server is at, and ends the connection then. */
   async function lose(end: (pid: number) => unknown) {
     const { adapter, prisma } = await open(1, {}, { connectionString: tappedUrl })
-    // What a call needs for the first time, it has by now.
+    // Warm up: the first call also connects and prepares.
     await Promise.all([pidOf(prisma), prisma.log.count()])
     const { requestsNum } = adapter.pool.getStats()
     await world.database.query('UPDATE pace SET seconds = 2')
-    // In one moment: nobody is sent behind a call that is slow.
+    // All at once: the pool sends no call behind one that is known to be slow.
     const first = prisma.$queryRaw<{ n: number }[]>`SELECT n FROM paced`.then((rows) => rows)
     const reads = many(7, (n) => prisma.$queryRaw<{ n: number }[]>`SELECT ${n}::int AS n`)
     const write = prisma.$executeRaw`INSERT INTO "Log" ("text") VALUES ('who knows')`.then(() => 'saved')

@@ -416,7 +416,7 @@ test('a table that another session creates earlier on the search_path is read on
   expect(await shape(prisma)).toEqual([{ a: 9 }])
 })
 
-test('statements of a transaction stay prepared ones after settings of its own, and after writes', async () => {
+test('a transaction goes on using prepared statements after `set_config(…, true)` and writes', async () => {
   const prisma = open()
   const names = (tx: Pick<PrismaClient, '$queryRawUnsafe'>) =>
     tx.$queryRawUnsafe<Row[]>(

@@ -139,7 +139,7 @@ describe.each(['never', 'always'] as const)('with autosave: %s', (autosave) => {
     expect(level).toEqual([{ transaction_isolation: 'serializable' }])
   })
 
-  test('ROLLBACK TO of a savepoint that is not there fails the transaction, but with autosave only the call', async () => {
+  test('ROLLBACK TO an unknown savepoint fails the transaction, but with autosave only the call', async () => {
     const work = prisma.$transaction(async (tx) => {
       await log(tx, 'a')
       await errorOf(raw(tx, 'ROLLBACK TO SAVEPOINT nobody'))
@@ -152,7 +152,7 @@ describe.each(['never', 'always'] as const)('with autosave: %s', (autosave) => {
   })
 })
 
-describe('a statement that failed here only, because its row could not be read, is not saved', () => {
+describe('a statement whose row could not be read is not saved', () => {
   let prisma: PrismaClient
 
   beforeAll(() => {
@@ -202,7 +202,7 @@ describe('a statement that failed here only, because its row could not be read, 
     expect(await logged(world)).toEqual([])
   })
 
-  test('but what goes back to a savepoint before it is', async () => {
+  test('but statements after ROLLBACK TO a savepoint before it are', async () => {
     await prisma.$transaction(async (tx) => {
       await raw(tx, 'SAVEPOINT mine')
       await unreadable(tx)

@@ -28,7 +28,7 @@ let world: World
 let tappedUrl: string
 const tap = new WireTap()
 
-/** What a function may leave behind: how, and the question to which a session without it answers `true`. */
+/** Leftovers of functions: how to make each, and a query that answers `true` in a session without it. */
 const LEFTOVERS = {
   setting: [
     `PERFORM set_config('app.tenant', 'mine', false)`,
@@ -108,7 +108,7 @@ async function inTurn<const C extends readonly (() => Promise<unknown>)[]>(
   await work(lease.client)
   const waiting: Promise<unknown>[] = []
   for (const call of calls) {
-    // Prisma sends a call only when somebody waits for it.
+    // Prisma starts a call only when its promise is awaited.
     waiting.push(Promise.resolve(call()))
     await eventually(() => expect(pool.getStats().requestsWaiting).toBe(waiting.length))
   }
@@ -183,7 +183,7 @@ describeHere('the next lease finds no leftover', () => {
     expect(answers).toEqual([true, true])
   })
 
-  test('a transaction that rolls back does not bring it back', async () => {
+  test('a transaction that rolls back does not bring back what the reset has undone', async () => {
     const opened = await open({ sessionReset: 'settings' })
     const { prisma } = opened
     const rollBack = () =>

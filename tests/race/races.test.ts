@@ -40,7 +40,7 @@ interface Plan {
   readonly acquire: 'start' | 'first-query'
   readonly autosave: 'never' | 'always'
   readonly handOver: boolean
-  /** `pool.timeout`; if it is short, it may pass for anybody, also behind the COMMIT of another. */
+  /** `pool.timeout`. If it is short, it may pass for each caller, also behind the COMMIT of another. */
   readonly timeout: '15s' | '60ms'
   /** Whether everything stands still for longer than that, once COMMIT was asked for. */
   readonly stalls: boolean

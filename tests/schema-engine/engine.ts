@@ -21,7 +21,7 @@ const panics = {
   set_message: (message: string) => panics.onPanic(message),
 }
 
-/** What is used of it here; its own types are the browser's. */
+/** The part that this file uses. TypeScript has types for it only in the library `dom`. */
 declare const WebAssembly: {
   instantiate(
     binary: Uint8Array,

@@ -104,7 +104,7 @@ test('push creates every table of a schema, and a second push finds nothing to d
   expect(second).toMatchObject({ executedSteps: 0, unexecutable: [], warnings: [] })
 })
 
-test('push changes tables that are there, and warns of what would lose rows', async () => {
+test('push changes existing tables, and warns of steps that would lose rows', async () => {
   await push(TWO_TABLES)
   await database.query(`INSERT INTO "Owner" (name) VALUES ('Ada')`)
   await database.query(`INSERT INTO "Pet" (id, born, "ownerId") VALUES (1, '2024-02-29', 1)`)
@@ -225,7 +225,7 @@ test('migrate dev asks for a reset after a table was changed by hand, and for no
   })
 })
 
-test('migrate dev tells of rows that a change would lose', async () => {
+test('migrate dev warns of rows that a change would lose', async () => {
   const scripts = { '20260101000000_init': await scriptFor(TWO_TABLES, {}) }
   const migrationsList = migrationsOf(scripts)
   await engine.applyMigrations({ migrationsList, filters: NO_FILTERS })

@@ -1,5 +1,5 @@
-// A PgBouncer in front of a server, in transaction mode unless its settings say otherwise: with a configuration of its own
-// in a temporary folder, on a free port, as an unprivileged user.
+// A PgBouncer in front of a server, in transaction mode unless its settings say otherwise. It has a configuration in a
+// temporary folder and a free port, and runs as an unprivileged user.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -87,7 +87,8 @@ export class PgBouncer {
       stdio: 'ignore',
     })
     this.#process = running
-    running.on('error', () => {}) // Whoever asks finds it gone.
+    // Ignored: the wait below finds that it has ended.
+    running.on('error', () => {})
     await eventually(async () => {
       if (running.exitCode !== null) throw new Error(`PgBouncer ended with ${running.exitCode}.`)
       await this.admin('SHOW VERSION')

@@ -1,5 +1,4 @@
-// What a caller hears of a statement that failed, by what became of its connection: moments that pass too fast on a
-// real one.
+// How a call ends whose statement failed, for each fate of its connection: moments that pass too fast on a real one.
 import { expect, test } from '@jest/globals'
 import { borrow } from '../../../packages/adapter/src/adapter/borrow.js'
 import { isOutcomeUnknown } from '../../../packages/adapter/src/adapter/prisma-errors.js'
@@ -7,7 +6,7 @@ import { overrunError } from '../../../packages/adapter/src/pg/statement-errors.
 import type { Lender } from '../../../packages/adapter/src/pg/lender.js'
 import { errorOf } from '../../integration/support.js'
 
-/** Runs a text that fails so each time; returns what the caller is told, and how often it ran. */
+/** Runs a text that fails with the error each time; returns the error of the call, and how often the text ran. */
 async function run(text: string, error: Error, isBroken = true): Promise<{ told: unknown; runs: number }> {
   const connection = { isBroken, expectRollback: () => {} }
   const lender = {
@@ -31,7 +30,7 @@ async function run(text: string, error: Error, isBroken = true): Promise<{ told:
 const INSERT = 'INSERT INTO t VALUES (1)'
 const SELECT = 'SELECT 1'
 
-/** Runs an INSERT that fails so, on a connection that is gone by then. */
+/** Runs an INSERT that fails with the error, on a connection that is then lost. */
 async function failureOnLostConnection(error: Error): Promise<unknown> {
   return (await run(INSERT, error)).told
 }

@@ -12,7 +12,7 @@ function failed(): FirstFailure {
   return first
 }
 
-test('the first failure counts, not those that follow from it', () => {
+test('the first failure counts, not the failures that follow from it', () => {
   expect(new FirstFailure().failure).toBeUndefined()
   expect(failed().failure).toBe(FAILURE)
 })

@@ -1,4 +1,4 @@
-// What goes before the first statement of a transaction, by what is known of the server.
+// The commands before the first statement of a transaction, for each known version of the server.
 import { expect, test } from '@jest/globals'
 import { openingOf } from '../../../packages/adapter/src/adapter/opening.js'
 

@@ -152,7 +152,7 @@ describe('with autosave', () => {
       expect(preamble.beforeStatement(SERVER)).toEqual([SAVE])
     })
 
-    test('SAVEPOINT that only the answer tells of leaves the autosave below alone', () => {
+    test('a SAVEPOINT that only the command tag shows leaves the autosave below it alone', () => {
       const preamble = saved()
       expect(preamble.beforeStatement(SERVER)).toEqual([END, SAVE])
       preamble.succeeded('SAVEPOINT')

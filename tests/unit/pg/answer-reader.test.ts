@@ -240,7 +240,7 @@ describe('a row is read', () => {
 })
 
 describe('a server that breaks the protocol', () => {
-  /** Reads one message as a row, and another behind it; tells what the statement has by then. */
+  /** Reads one message as a row, and another behind it; returns what the statement has received. */
   function readRow(row: Buffer, columns = 3) {
     const parsers = Array.from({ length: columns }, () => undefined)
     const statement = new Statement(
@@ -317,7 +317,7 @@ describe('a server that breaks the protocol', () => {
     isRefused(message)
   })
 
-  test('whatever is changed in a row, no value reaches beyond it', () => {
+  test('no value reaches beyond its row, at random changes of its bytes', () => {
     const change = fc.record({ at: fc.nat(VALID.length - 1), by: fc.nat(255) })
     fc.assert(
       fc.property(fc.array(change, { maxLength: 4 }), (changes) => {

@@ -19,7 +19,7 @@ function minified(): typeof Errors {
     minify: true,
   })
   const exports = {}
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- code of our own
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call -- the code is our build
   new Function('exports', code)(exports)
   return exports as typeof Errors
 }

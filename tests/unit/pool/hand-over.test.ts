@@ -367,7 +367,7 @@ describe('the holder of a connection on which a COMMIT is not answered', () => {
     expect(sent.state).toBe('pending')
   })
 
-  test('leaves the connection to nobody else until the COMMIT is answered', async () => {
+  test('lends the connection to no other caller until the COMMIT is answered', async () => {
     const { rig, leases, commit, connection } = await handOverTo([{}])
     const sent = send(rig, leases[0])
     await rig.clock.advance(1_500)
@@ -406,7 +406,7 @@ describe('the holder of a connection on which a COMMIT is not answered', () => {
     expect(sent).toMatchObject({ state: 'rejected', error: { code: 'POOL_TIMEOUT' } })
   })
 
-  test('is joined by nobody who does not follow, until the COMMIT is answered', async () => {
+  test('no call without `follows` joins until the COMMIT is answered', async () => {
     const { rig, leases, commit } = await handOverTo([{ shared: true }], { pipelining: 4 })
     const write = ask(rig, { shared: true, follows: false })
     await settle()
@@ -418,14 +418,14 @@ describe('the holder of a connection on which a COMMIT is not answered', () => {
     await expectNothingLeft(rig)
   })
 
-  test('is joined by nobody who will not wait', async () => {
+  test('no call with `timeout: 0` joins', async () => {
     const { rig } = await handOverTo([{ shared: true }], { pipelining: 4 })
     const impatient = ask(rig, { shared: true, timeout: 0 })
     await settle()
     expect(impatient.state).toBe('rejected')
   })
 
-  test('is joined by nobody once one deadline has passed, whatever is slow here', async () => {
+  test('no call joins once one deadline has passed, also where every answer is slow', async () => {
     const { rig, leases, commit } = await handOverTo(
       [
         { shared: true, timeout: 501 },

@@ -43,7 +43,7 @@ describe('a server that serves one connection', () => {
     await expectNothingLeft(rig)
   })
 
-  test('is tried no more for the connections that it refuses', async () => {
+  test('gets no further attempts for the connections that it refuses', async () => {
     const rig = makePool({ minSize: 2, maxSize: 4 })
     rig.connector.limit = () => 1
     rig.pool.open()
@@ -55,7 +55,7 @@ describe('a server that serves one connection', () => {
     await expectNothingLeft(rig)
   })
 
-  test('keeps the first connection when the second finds it out', async () => {
+  test('keeps the first connection when the second detects the limit', async () => {
     const rig = await openPool({ minSize: 1, maxSize: 4 })
     rig.connector.limit = ({ id }) => (id > 1 ? 1 : undefined)
     const jobs = [1, 2, 3].map(() => work(rig, 100))

@@ -102,7 +102,7 @@ describe('when the new connection reaches a server that accepts writes', () => {
     expect(rig.pool.getStats().connectionsClosed).toBe(1)
   })
 
-  test('idle connections that have not heard of the change are asked before they are lent', async () => {
+  test('idle connections that have reported no change are tested before they are lent', async () => {
     const rig = await open('writable')
     await refuse(rig)
     expect(rig.connector.checks).toEqual([])
@@ -123,7 +123,7 @@ test('connections to a read-only server stay while new ones reach a read-only se
   expect(rig.pool.getStats().connectionsClosed).toBe(1)
 })
 
-test('a connection whose server does not tell is kept until it refuses a write', async () => {
+test('a connection whose server does not report its access stays until it refuses a write', async () => {
   const rig = await open('unknown')
   await refuse(rig)
   expect(rig.pool.getStats().connectionsClosed).toBe(1)

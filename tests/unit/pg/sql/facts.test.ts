@@ -1,4 +1,4 @@
-// What the text of a statement tells: whether it reads, may share a connection, changes the session, ends a transaction.
+// The facts of a statement's text: whether it reads, may share a connection, changes the session, ends a transaction.
 import { describe, expect, test } from '@jest/globals'
 import { factsOf } from '../../../../packages/adapter/src/pg/sql/facts.js'
 

@@ -66,7 +66,7 @@ describe('one token of its kind is', () => {
   })
 })
 
-describe('tokens are told apart:', () => {
+describe('the lexer separates the tokens of:', () => {
   test.each([
     [`SELECT'a'FROM"b"`, ['SELECT', `'a'`, 'FROM', '"b"']],
     [`LIKE'a\\' AND`, ['LIKE', `'a\\'`, 'AND']],

@@ -87,7 +87,7 @@ function simplify(name: string): string {
 /** Texts that are too short and too plain for a URL or a token. */
 const PLAIN_TEXT = /^[\w.+-][\w .+-]{0,19}$/
 
-/** Whatever may be a secret, or hold one, is told by its type: anything can be given in the wrong place. */
+/** Quotes no text that may be or hold a secret, only its type: users put secrets into the wrong options. */
 function print(value: unknown): string {
   switch (typeof value) {
     case 'number':

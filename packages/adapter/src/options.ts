@@ -62,8 +62,8 @@ export interface PoolOptions {
   /** Runs on each connection that comes back, before the next gets it. A failure costs the connection. */
   reset?: ConnectionHook | undefined
   /**
-   * What the pool undoes in a session before the next lease. `'detected'`: what a statement visibly changed. With the
-   * other two, also what a function, DO or CALL changed out of sight. `'settings'`: settings, role and user. `'all'`:
+   * How much of a session the pool undoes before the next lease. `'detected'`: what a statement visibly changed. With
+   * the other two, also what a function, DO or CALL changed out of sight. `'settings'`: settings, role and user. `'all'`:
    * everything that DISCARD ALL undoes, except prepared statements. The reset follows the last answer of each lease,
    * and no caller waits for it, unless there is a `configure`, which runs again behind it. @defaultValue `'detected'`
    */

@@ -1,4 +1,4 @@
-// Keeps connection strings, passwords and keys out of messages: those of the pool and those that Prisma gets.
+// Keeps connection strings, passwords and keys out of messages: the pool's messages and those for Prisma.
 
 /** Where a secret begins: behind the scheme of a URL, or behind the name of a setting and its sign. */
 const BEGINNINGS = new RegExp(

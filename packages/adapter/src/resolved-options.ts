@@ -63,7 +63,6 @@ export interface ResolvedOptions {
   readonly leakDetectionThreshold: number
   readonly echo: { readonly level: EchoLevel; readonly log: (line: string) => void }
   readonly hooks: ConnectionHooks
-  /** What is undone in the session behind each lease. */
   readonly sessionReset: 'detected' | 'settings' | 'all'
   readonly userDefinedTypeParser: UserDefinedTypeParser | undefined
   readonly onReconnectFailed: ((pool: RealPool) => void) | undefined

@@ -1,6 +1,6 @@
 /**
- * What `pool.sessionReset` costs beside the same statements in a `reset` hook: calls of Prisma by more callers than
- * there are connections, so that each connection goes from one caller straight to the next.
+ * Measures the cost of `pool.sessionReset` beside the same statements in a `reset` hook. More callers than connections
+ * call Prisma, so that each connection goes from one caller straight to the next.
  */
 import { type PoolOptions, RealPoolAdapter } from 'prisma-pg-real-pool'
 import type { Benchmark, Column, Row } from './benchmark.js'

@@ -10,7 +10,7 @@ export interface Account {
 
 /** Not `postgres`: if there is one, it owns the files of a real server. */
 const NAMES = ['nobody', 'daemon']
-/** Node takes no higher ones; macOS has `nobody` at -2. */
+/** Node accepts no higher id. The account `nobody` of macOS has -2, and is not used either. */
 const HIGHEST_ID = 2 ** 31 - 1
 
 /** Nothing if we are an ordinary user, who runs the server himself. */

@@ -5,7 +5,7 @@ export { LocalPostgresError, type LocalPostgresErrorCode } from './errors.js'
 export { startLocalPostgres, type LocalPostgres } from './start.js'
 export type { LocalPostgresOptions, PostgresVersion, ShutdownMode } from './protocol.js'
 
-// For tests that run another program beside the server, as its account and with a folder and a port of its own.
+// For tests that run another program beside the server: under the same account, with a separate folder and port.
 export { serverAccount } from './account.js'
 export { makeTemporaryFolder } from './folders.js'
 export { freePort } from './ports.js'

@@ -50,7 +50,7 @@ export function handFolderOver(folder: string, { uid, gid }: Account): void {
   }
 }
 
-/** By the account itself, so that nothing goes that is not its own, wherever a link leads. */
+/** The account itself removes the folder: if a link leads elsewhere, it can remove no file of another account. */
 export function removeFolderOf(account: Account | undefined, folder: string): void {
   if (account === undefined) {
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })

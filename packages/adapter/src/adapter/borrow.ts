@@ -9,7 +9,7 @@ import { notConfirmed, openedByHand, outcomeUnknown } from './transaction-errors
 
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
-/** How often a read may run that the server was at: if it ends the server, for lack of memory, it must not go on. */
+/** How often a read may run that the server may have begun: one that crashes the server must not do so for ever. */
 const MOST_READS = 2
 
 const ALONE: AcquireOptions = {}
@@ -26,9 +26,9 @@ export function loanFor(lender: Lender, facts: Facts): AcquireOptions {
 }
 
 /**
- * Runs one statement, or one script, on a connection of its own, or one that it shares. If the statement certainly did
- * not start, it runs again on another connection; a read does, too, if its connection is lost without an answer.
- * Otherwise a write without an answer has an unknown outcome.
+ * Runs one statement or script, on a connection that no other call has, or on a shared one. If the statement certainly
+ * did not start, it runs again on another connection. So does a read whose connection is lost without an answer. In
+ * every other case a write without an answer has an unknown outcome.
  */
 export async function borrow<T>(
   lender: Lender,
@@ -60,7 +60,7 @@ export async function borrow<T>(
   }
 }
 
-/** Not awaited: a clean connection is free by the time this returns, the pool cleans any other. */
+/** Not awaited: a clean connection is free when this returns, and the pool cleans any other. */
 function end(lease: Lease<PgConnection>): void {
   // The caller of a statement that leaves a transaction open gets an error that says so.
   lease.connection.expectRollback()

@@ -34,7 +34,7 @@ export async function commit(
     }
   } catch (error) {
     if (didNotStart(error)) throw lostBeforeCommit(error as Error, failure)
-    // An error that PostgreSQL reports is an answer; anything else leaves open what became of the COMMIT.
+    // An error that PostgreSQL reports is an answer; anything else leaves the outcome of the COMMIT open.
     const outcome = statementOutcomeOf(error)
     if (outcome === 'unconfirmed') throw notConfirmed(error as Error)
     if (outcome === 'failed') throw error

@@ -17,7 +17,7 @@ export function isRawScript({ sql, args }: SqlQuery, { rawScripts }: AdapterSett
   return factsOf(sql).statements > 1
 }
 
-/** The commands `before` it go with an empty statement, in a round trip of their own. */
+/** The commands `before` the script go with an empty statement, in a separate round trip. */
 export async function runRawScript(
   connection: PgConnection,
   text: string,

@@ -184,10 +184,10 @@ export function onErrorReported(client: Client, listener: (error: Error) => void
   privateOf(client).connection.on('errorMessage', listener)
 }
 
-/** What is read here of a notice (PostgreSQL manual 54.8, error and notice message fields). */
+/** The fields of a notice that this package reads (PostgreSQL manual 54.8, error and notice message fields). */
 export interface Notice {
   readonly message: string
-  /** The function of the server's source that sends it, in no language of the user's. */
+  /** The function of the server's source that sends it; unlike the message, it is never translated. */
   readonly routine?: string | undefined
 }
 

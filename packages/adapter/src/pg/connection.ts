@@ -87,7 +87,7 @@ export interface StatementLimit {
   readonly cancel: (connection: PgConnection) => Promise<boolean>
 }
 
-/** What is known of the way to the server; the connections of one pool share it. */
+/** The known facts about the way to the server; the connections of one pool share them. */
 export interface Route {
   /** Whether a pooler answers for the server: an option says so, or an error that PostgreSQL did not write. */
   hasPooler: boolean
@@ -105,7 +105,7 @@ export class PgConnection {
   route: Route = { hasPooler: false }
   /** What the session has prepared; none where it must not prepare anything. */
   statements: PreparedStatements | undefined
-  /** Undoes what each lease leaves in the session; none where only what is seen is undone. */
+  /** Undoes what each lease leaves in the session; undefined with `sessionReset: 'detected'`. */
   reset: SessionReset | undefined
   /** Settles when the reset that was sent by itself is answered. */
   #resetAnswer: Promise<void> | undefined
@@ -194,7 +194,7 @@ export class PgConnection {
   #noteRun(query: ActiveQuery): void {
     if (query === null || query === undefined) return
     if (isStatement(query)) this.#noteFacts(query.facts)
-    // A statement that node-postgres prepared before: nobody knows here what it does.
+    // A statement that node-postgres prepared before: its text, and so its effect, is unknown here.
     else if (query.text === undefined) this.#isChanged = true
     else if (query.text !== this.#examinedText) {
       this.#noteFacts(factsOf(query.text))
@@ -305,7 +305,7 @@ export class PgConnection {
     return this.#settings.access
   }
 
-  /** Whether the server refused a write because of what the server is, since the connection was last lent. */
+  /** Whether the server refused a write because it is read-only, since the connection was last lent. */
   get wasRefusedWrite(): boolean {
     return this.#refusal === 'by server'
   }
@@ -390,7 +390,7 @@ export class PgConnection {
     if (this.isBroken) return this.#refuse()
     this.#hasBegun = false
     const answer = this.#flights.commit()
-    // What is sent behind it belongs to another lease.
+    // The statements behind the COMMIT belong to another lease.
     this.reset?.noteLeaseEnd()
     return answer
   }
@@ -531,7 +531,7 @@ export class PgConnection {
     this.#resetAnswer = answer
   }
 
-  /** Waits until the session is certainly reset, for those who cannot send behind a reset; rejects when it will not be. */
+  /** Waits until the session is certainly reset, for work that cannot be sent behind a reset; rejects if the reset fails. */
   async becomesReset(): Promise<void> {
     this.sendReset()
     const answer = this.#resetAnswer
@@ -543,7 +543,7 @@ export class PgConnection {
       throw this.#lost ?? new Error('the session was not reset')
   }
 
-  /** Whether the server is at nothing but a reset of ours. */
+  /** Whether a reset of ours is all that is in flight. */
   get #isOnlyResetting(): boolean {
     return this.#resetAnswer !== undefined && this.#pipeline?.inFlight === 1
   }
@@ -592,7 +592,7 @@ export class PgConnection {
       // It was node-postgres that ended the wait (`query_timeout`), not the server.
       this.#isGivenUp = isUsable(this.client)
       this.#lose(error as Error)
-      // Before the caller is told that the outcome is unknown.
+      // Before the call rejects: once it says that the outcome is unknown, the statement must not arrive any more.
       this.destroy()
     }
     throw error
@@ -715,7 +715,7 @@ export class PgConnection {
     else socket.unref?.()
   }
 
-  /** Ends the connection for what the server said, or did not say: its next answer may be that to something else. */
+  /** Ends a connection whose answers are not to be trusted: the next one may belong to another statement. */
   distrust(error: Error): void {
     this.#lose(error)
     this.destroy()
@@ -752,7 +752,7 @@ export class PgConnection {
   }
 }
 
-/** Whether a packet in which a reset goes before a statement has reset the session, whatever became of the statement. */
+/** Whether a packet with a reset before its statement has reset the session, also if the statement itself failed. */
 function isResetBy<C extends Columns>(
   statement: Statement<C> | undefined,
   reset: SessionReset | undefined,

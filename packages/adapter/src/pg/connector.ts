@@ -42,7 +42,7 @@ export interface ConnectorOptions extends ConnectionHooks {
   readonly queryTimeoutMs: number
   /** How many statements a connection keeps prepared. */
   readonly statementCacheSize: number
-  /** What is undone in the session behind each lease, beyond what a statement visibly changed. */
+  /** How much of the session is undone behind each lease, beyond what a statement visibly changed. */
   readonly sessionReset: SessionResetLevel | 'detected'
   /** Whether a pooler stands before the server, which gives each transaction whichever session is free. */
   readonly sharesSessions: boolean
@@ -50,7 +50,7 @@ export interface ConnectorOptions extends ConnectionHooks {
 
 /** The kernel's own delay is two hours. */
 const KEEPALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const
-/** A holder who sends no statement for so long does something else first: what the last one left must not stay meanwhile. */
+/** If a holder sends no statement for so long, reset the session now: the last holder's locks must not stay meanwhile. */
 const SILENT_MS = 5
 
 /** A check or a hook has an end even where connecting has none. */
@@ -266,7 +266,7 @@ export class PgConnector implements Connector<PgConnection> {
     if (connection.isChanged) await this.discardSession(connection)
     else if (connection.reset !== undefined && (reset ?? configure) !== undefined) {
       await connection.becomesReset()
-      // What it had set is undone.
+      // The reset has undone the settings of `configure`.
       await this.#configure(connection)
     }
     if (reset !== undefined) await this.#runHook(connection, 'reset', reset)

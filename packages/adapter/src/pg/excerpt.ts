@@ -16,7 +16,7 @@ export function excerpt(text: string): string {
   return latest.excerpt
 }
 
-/** Literals and numbers, which may be anybody's, become `?`; comments become a space; names stay. */
+/** Literals and numbers, which may be personal data, become `?`; comments become a space; names stay. */
 function make(text: string): string {
   const lexer = new Lexer(text)
   let line = ''
@@ -26,7 +26,7 @@ function make(text: string): string {
     const { kind, start } = lexer
     const isApart = start > end
     if (isApart) line += ' '
-    // What hangs on a number may be a part of it.
+    // A word that touches a number may be a part of it: `12abc`.
     const isJunk = last === Kind.Number && kind === Kind.Word && !isApart
     if (kind === Kind.Text || kind === Kind.Number) line += '?'
     else if (!isJunk) line += lexer.source

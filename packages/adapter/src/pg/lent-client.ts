@@ -24,7 +24,7 @@ type Key = string | symbol
 /** What a `pg.Pool` adds to its clients, and would give the connection back behind the lease's back. */
 const HIDDEN: ReadonlySet<Key> = new Set(['release'])
 
-/** By which one gets from a client to its connection, and from that to its socket. */
+/** The properties that lead from a client to its connection, and from that to its socket. */
 const WAYS_ON: ReadonlySet<Key> = new Set(['connection', 'stream'])
 
 const ADDS_LISTENER: ReadonlySet<Key> = new Set([
@@ -42,7 +42,7 @@ interface Listening {
   readonly listener: (...args: unknown[]) => void
 }
 
-/** What a borrower did to the client, its connection and its socket. */
+/** A holder's changes to the client, its connection and its socket. */
 class Loan {
   #isOver = false
   readonly #guards = new Map<object, object>()
@@ -101,7 +101,7 @@ class Loan {
     }
   }
 
-  /** Sees to methods about listeners; `undefined`: it is none. */
+  /** Runs a method that adds or removes listeners; `undefined` for every other method. */
   #callListening(emitter: EventEmitter, key: Key, args: unknown[]): EventEmitter | undefined {
     const [event, listener] = args as [Key, Listening['listener']]
     const isIt = (one: Listening): boolean => one.emitter === emitter && one.event === event
@@ -110,7 +110,8 @@ class Loan {
       this.#listening.push({ emitter, event, listener })
       return emitter
     }
-    // The pool's own and node-postgres' stay, whoever finds them by `listeners()`: without them a loss is not noticed.
+    // Keep the listeners of the pool and of node-postgres, also if a holder finds them by `listeners()`: without them a
+    // loss is not noticed.
     if (REMOVES_LISTENER.has(key)) {
       const added = this.#listening.findLast((one) => isIt(one) && one.listener === listener)
       this.#unlisten((one) => one === added)

@@ -1,6 +1,6 @@
 /**
- * Closes a connection by a TCP reset. A plain close leaves what was sent to the kernel, which still delivers it when
- * the network goes on: a write would be saved after its caller was told that the outcome is unknown.
+ * Closes a connection by a TCP reset. After a plain close the kernel still delivers what was sent when the network
+ * recovers: a write would be saved after its call has rejected with an unknown outcome.
  */
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'

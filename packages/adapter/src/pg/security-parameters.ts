@@ -1,6 +1,6 @@
 /**
- * Security parameters of libpq that this package does not support. Whoever sets one relies on it, so a connection that
- * ignores it is refused.
+ * Security parameters of libpq that this package does not support. A user who sets one relies on it, so the options are
+ * refused rather than the parameter ignored.
  */
 import { OptionsError } from '../pool/errors.js'
 

@@ -1,5 +1,5 @@
 /**
- * What `pool.sessionReset` sends behind each lease, and whether the server has done it yet.
+ * The reset that `pool.sessionReset` sends behind each lease, and whether the server has confirmed it yet.
  *
  * The pool lends the connection on at once, so the answer to a reset may still be missing when the next holder sends.
  * A reset that fails then (a late cancel request, a statement_timeout that a function left behind) must not let the
@@ -8,10 +8,10 @@
  *     BEGIN, RESET …, COMMIT, the statement, Sync
  *
  * An error skips the rest of the packet up to its Sync (PostgreSQL manual 54.2.3), the statement included. The COMMIT
- * makes sure that the reset stays, whatever becomes of the statement: a ROLLBACK would undo a RESET before it.
+ * makes sure that the reset stays, also if the statement fails: a ROLLBACK would undo a RESET before it.
  */
 
-/** What is undone behind each lease, beyond what a statement visibly changed. */
+/** How much is undone behind each lease, beyond what a statement visibly changed. */
 export type SessionResetLevel = 'settings' | 'all'
 
 // A lease may leave `default_transaction_isolation` at serializable: the reset must neither wait for a snapshot nor
@@ -24,7 +24,7 @@ const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED'
 const SETTINGS = ['RESET SESSION AUTHORIZATION', 'RESET ALL']
 
 /**
- * What DISCARD ALL stands for (PostgreSQL manual, DISCARD), which itself is refused in a transaction. Two of its parts
+ * The parts of DISCARD ALL (PostgreSQL manual, DISCARD), which itself is refused in a transaction. Two of its parts
  * are left out. DEALLOCATE ALL would drop the statements that the pool keeps prepared. DISCARD PLANS would have them
  * planned anew each time; a plan holds no state of a session, and the server itself replans where the role or the
  * search_path is another.

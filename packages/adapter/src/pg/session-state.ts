@@ -6,8 +6,8 @@ import type { Access } from '../pool/types.js'
 import { Kind, Lexer } from './sql/lexer.js'
 
 /**
- * The settings that the server reports and a session can change, as they are, and its version; the form of dates becomes the one
- * that can be read, here as in node-postgres itself, floats are told with all their digits, and NULL in a list is NULL.
+ * Reads the settings that the server reports and a session can change, and its version. Sets three others: dates become
+ * ISO, the only form that node-postgres reads; floats have all their digits; NULL in a list is NULL.
  */
 export const READ_SETTINGS = `SELECT name, CASE name WHEN 'DateStyle' THEN set_config(name, 'ISO', false)
   ELSE current_setting(name, true) END FROM unnest(ARRAY['application_name', 'client_encoding', 'DateStyle',

@@ -1,9 +1,10 @@
 /** Errors of statements: what is known of the statement after each, and which of them end the session. */
 
 /**
- * What is known of a statement after its error:
+ * The fate of a statement, as its error proves it:
  * - `completed`: the server carried it out; its answer could not be read.
- * - `failed`: PostgreSQL answered with an error and went on, so that the statement changed nothing.
+ * - `failed`: PostgreSQL answered with an error and went on. The statement changed nothing, unless it committed by
+ *   itself before that, as a procedure may.
  * - `notSent`: the connection was lost before the statement was sent.
  * - `notStarted`: PostgreSQL ended the session before it began with the statement; see `provesNotStarted`.
  * - `unconfirmed`: the server committed it, and ended its wait for a synchronous standby: a failover may lose it.
@@ -11,7 +12,7 @@
  */
 export type StatementOutcome = 'completed' | 'failed' | 'notSent' | 'notStarted' | 'unconfirmed' | 'unknown'
 
-/** What was found out when the error came; `unknown` needs no entry. */
+/** Outcomes noted when the error came; `unknown` needs no entry. */
 const outcomes = new WeakMap<Error, StatementOutcome>()
 
 /** See `wasStale`. */
@@ -51,7 +52,7 @@ export function noteRefused(error: unknown): void {
   if (error instanceof Error && typeof code === 'string' && REFUSES_PREPARED.test(code)) stale.add(error)
 }
 
-/** What is known of the statement that failed with the error. Of a wrapped error, its cause is asked. */
+/** The outcome of the statement that failed with the error. For a wrapped error, that of its cause. */
 export function statementOutcomeOf(error: unknown): StatementOutcome {
   if (!(error instanceof Error)) return 'unknown'
   const noted = outcomes.get(error)
@@ -77,7 +78,7 @@ export function didNotStart(error: unknown): boolean {
 
 /**
  * Whether PostgreSQL itself wrote the error: it always says where in its source (PostgreSQL manual 54.8: F, L and R).
- * A pooler writes errors of its own, also for statements that the server has carried out.
+ * A pooler writes other errors, without these fields, also for statements that the server has carried out.
  */
 export function isOfPostgres(error: unknown): boolean {
   const { file, line, routine } = (error ?? {}) as { file?: unknown; line?: unknown; routine?: unknown }
@@ -182,8 +183,8 @@ export function overrunError(limitMs: number, cause: unknown): Error {
 }
 
 /**
- * Whether nobody has said a word about the statement: neither PostgreSQL nor a pooler, which may have ended it on
- * purpose, nor a timeout of ours.
+ * Whether the connection ended without any answer to the statement. PostgreSQL or a pooler that answers with an error,
+ * and a timeout of ours, may have ended it on purpose.
  */
 export function wasUnanswered(error: unknown): boolean {
   return statementOutcomeOf(error) === 'unknown' && severityOf(error) === undefined && !hasOverrun(error)

@@ -101,7 +101,7 @@ abstract class Sent<R> {
     wire.stream.write(this.packet().finish())
   }
 
-  /** The caller gets this error in the place of whatever the server answers. */
+  /** The caller gets this error instead of the server's answer. */
   noteFailure(error: Error): void {
     this.readError = error
   }
@@ -150,7 +150,7 @@ abstract class Sent<R> {
 
 /** Any number of statements, of whose rows none are wanted (manual 54.2.2, simple query). */
 export class Script extends Sent<string> {
-  /** Whether the pool sends it for itself, so that it tells nothing of a holder. */
+  /** Whether the pool sends it for itself, so that it says nothing about a holder's work. */
   readonly isOwn: boolean
 
   constructor(text: string, callback: Callback<string>, isOwn = false) {
@@ -434,7 +434,7 @@ function isAnswerTo(command: string, tag: string): boolean {
   return command.startsWith(end < 0 ? tag : tag.slice(0, end))
 }
 
-/** What has been written once for commands that come up again and again, such as BEGIN; others have names in them. */
+/** The bytes of commands that come up again and again, such as BEGIN. Commands with names in them differ too often. */
 const written = new Map<string, Buffer>()
 const MOST_WRITTEN = 64
 

@@ -21,7 +21,7 @@ export interface PoolCounts {
   readonly checking: number
   /** Being reset after a lease. */
   readonly resetting: number
-  /** Waiting for the answer to a COMMIT, behind which nobody else sends. */
+  /** Waiting for the answer to a COMMIT, without a successor. */
   readonly committing: number
   /** Being opened, or waiting for the next attempt to open. */
   readonly opening: number

@@ -19,7 +19,7 @@ import type { Succession } from './succession.js'
  */
 export type Place = 'idle' | 'leased' | 'reserved' | 'gone'
 
-/** What the pool does with a reserved connection; see `PoolCounts`. */
+/** The reasons for which the pool reserves a connection; see `PoolCounts`. */
 export type Work = 'checking' | 'resetting' | 'committing'
 
 /** A connection, as the ledger sees it. */
@@ -30,7 +30,7 @@ export class Entry<C> extends ListItem {
   readonly expiresAt: number
   /** @internal Only the ledger moves an entry. */
   place: Place = 'reserved'
-  /** @internal While it is reserved: what for. A connection that was just opened may need a reset, too. */
+  /** @internal The reason, while it is reserved. A connection that was just opened may need a reset, too. */
   work: Work = 'resetting'
   /** When it was last lent. */
   leasedAt = 0
@@ -44,9 +44,9 @@ export class Entry<C> extends ListItem {
   isUseless = false
   /** How many have handed it over, and wait for the answer to what they sent last. */
   unanswered = 0
-  /** The waits of those who hold it meanwhile. */
+  /** The waits of its holders until then. */
   readonly successions = new Set<Succession>()
-  /** Whether one of those waits has ended at its deadline: nobody else gets in line until the answer. */
+  /** Whether one of these waits has ended at its deadline: no other call joins until the answer. */
   isOverdue = false
   /** When it last fell idle. */
   idleSince = 0

@@ -63,7 +63,7 @@ export class Sharing<C, W extends QueueItem> {
     }
   }
 
-  /** A call has left before its answer; returns how many are left. The server is still at whatever it was at. */
+  /** A call has given up before its answer; returns how many are left. The server still runs its statement. */
   abandon(entry: Entry<C>): number {
     return this.#ledger.leave(entry)
   }

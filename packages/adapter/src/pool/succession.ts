@@ -1,6 +1,6 @@
 /**
  * Successors: holders of a connection on which the COMMIT of another is not answered yet. Each keeps the deadline of
- * its acquire call until that answer comes, so that no COMMIT makes anybody wait longer than `timeout`.
+ * its acquire call until that answer comes, so that no COMMIT makes a caller wait longer than `timeout`.
  */
 import type { Deadline, Deadlines } from './deadlines.js'
 import type { Entry } from './ledger.js'

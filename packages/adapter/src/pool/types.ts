@@ -47,7 +47,7 @@ export interface Connector<C> {
   check(connection: C): Promise<void>
   /** Brings an unclean connection back to `clean`; rejects when that is not possible. */
   restore(connection: C): Promise<void>
-  /** Whether the server refused the last holder a write because of what the server is; known after `restore`. */
+  /** Whether the server refused the last holder a write because it is read-only; known after `restore`. */
   wasRefusedWrite(connection: C): boolean
   /** Whether the server of the connection accepts writes, as far as it has reported that. */
   access(connection: C): Access

@@ -1,6 +1,6 @@
 /**
- * What one text does, as far as its tokens tell: one pass, in linear time. Whatever is not known to be harmless counts
- * as a write, never shares a connection, or changes the session: the safe side for each question.
+ * Finds by the tokens of a text what it does: one pass, in linear time. A statement that is not known to be harmless
+ * counts as a write, shares no connection, and changes the session: the safe side for each question.
  *
  * Out of sight are operators, casts, columns and views that call functions, functions of the user's own that have the
  * name of one in `pg_catalog` and other arguments, and what a function does. `pool.sessionReset` is there for the session.
@@ -31,7 +31,6 @@ import {
   SHARING,
 } from './words.js'
 
-/** What the examination of a text found. */
 export interface Findings {
   /** How many statements there are, empty ones aside. */
   readonly statements: number
@@ -54,11 +53,11 @@ const CLOSE = 0x29
 const COMMA = 0x2c
 const DOT = 0x2e
 const COLON = 0x3a
-/** What stands for tokens that are no word and no mark, by their kind. */
+/** Symbols for tokens that are no word and no mark, by their kind. */
 const SYMBOLS: readonly string[] = ['', '', '"', "'", '0', '$', '+', '']
 /** Marks by their character. */
 const MARKS: readonly (string | undefined)[] = Array.from({ length: 0x80 }, (_, code) => {
-  // `::` has two.
+  // A type cast, `::`, has two characters.
   return code === COLON ? undefined : String.fromCharCode(code)
 })
 export function examine(text: string): Findings {
@@ -81,7 +80,7 @@ class Examination {
   #explained = ''
   readonly #words: string[] = []
   readonly #names: (string | undefined)[] = []
-  /** The last two tokens: the folded word, the mark, or what stands for others. */
+  /** The last two tokens: the folded word, the mark, or the symbol for others. */
   #last = ''
   #lastButOne = ''
   /** The name that the last tokens make, as far as they do: `schema.name`. */
@@ -135,7 +134,7 @@ class Examination {
     if (!KEEPING.has(this.#verb) || (this.#verb === 'set' && !this.#isSetAside())) this.#keepsPrepared = false
   }
 
-  /** Whether what is set does not matter to prepared statements: `SET LOCAL app.tenant = …`. */
+  /** Whether the setting does not matter to prepared statements: `SET LOCAL app.tenant = …`. */
   #isSetAside(): boolean {
     const [, second, third] = this.#words
     const at = (second === 'local' || second === 'session') && third !== '.' ? 2 : 1

@@ -12,8 +12,8 @@ export interface Facts {
   /** How many statements there are, empty ones aside. */
   readonly statements: number
   /**
-   * Whether the text only reads, plainly: it saves nothing, whatever becomes of the connection. Locks of rows
-   * (`FOR UPDATE`) end with the connection. False where that is not certain.
+   * Whether the text plainly only reads: it saves nothing, also if the connection is lost. Locks of rows (`FOR UPDATE`)
+   * end with the connection. False where that is not certain.
    */
   readonly isRead: boolean
   /** Whether it plainly is one statement that leaves nothing in the session, so that others in flight do not meet it. */
@@ -34,7 +34,7 @@ export interface Facts {
   readonly controls: readonly TransactionControl[]
   /** The transaction control that the text is, where it is one statement of that kind and nothing else. */
   readonly control: TransactionControl | undefined
-  /** Whether a COMMIT is in the text, or a PREPARE TRANSACTION: without an answer nobody knows what was saved. */
+  /** Whether a COMMIT is in the text, or a PREPARE TRANSACTION: without an answer it is not known what was saved. */
   readonly commits: boolean
   /** Whether a COMMIT, a ROLLBACK or a PREPARE TRANSACTION is in the text, which ends the transaction that it runs in. */
   readonly endsTransaction: boolean

@@ -1,6 +1,6 @@
 /**
- * What is known of names before a parenthesis: keywords, which call nothing, and functions of `pg_catalog`. A function
- * that is on no list may do anything. tests/integration/sql.test.ts compares the lists with the server's own catalog.
+ * Names that may stand before a parenthesis: keywords, which call nothing, and functions of `pg_catalog`. A function on
+ * no list may do anything. tests/integration/sql.test.ts compares the lists with the server's own catalog.
  */
 
 /**
@@ -16,8 +16,8 @@ export const KEYWORDS = namesOf(`
   union user using values varchar variadic when where window with`)
 
 /**
- * Immutable and stable functions, from PostgreSQL 14 on: they save nothing, and leave nothing in the session. Not all
- * there are, but those that Prisma generates and that applications use.
+ * Immutable and stable functions, from PostgreSQL 14 on: they save nothing, and leave nothing in the session. The list
+ * has the functions that Prisma generates and that applications use, not all.
  */
 export const STABLE_FUNCTIONS = namesOf(`
   any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every json_agg

@@ -28,7 +28,7 @@ const LETTER_X = 0x78
 const LETTER_Z = 0x7a
 export const FIRST_BEYOND_ASCII = 0x80
 
-/** What a token may be by its first character. */
+/** The kinds of tokens that a first character may begin. */
 export const Class = {
   Mark: 0,
   Name: 1,

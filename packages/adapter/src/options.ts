@@ -29,7 +29,10 @@ export interface PoolOptions {
   minSize?: number | undefined
   /** The most connections that exist at any time. @defaultValue `10` */
   maxSize?: number | undefined
-  /** How long a request waits for a connection; `0`: not at all. @defaultValue `'30s'` */
+  /**
+   * How long a request waits for a connection, including the time behind the COMMIT of another transaction; `0`: not
+   * at all. @defaultValue `'30s'`
+   */
   timeout?: Duration | undefined
   /** How many requests may wait; one more is turned away at once. `0`: no cap. @defaultValue `0` */
   maxWaiting?: number | undefined
@@ -57,7 +60,10 @@ export interface PoolOptions {
   check?: boolean | ConnectionHook | undefined
   /** How long a connection may have been idle and still be lent without that test. @defaultValue `'1s'` */
   checkIdleAfter?: Duration | undefined
-  /** Runs once on each new connection, before anyone gets it. A failure counts as one to connect. */
+  /**
+   * Runs on each new connection before its first lease, and again after the pool has reset its session. A failure
+   * counts as one to connect.
+   */
   configure?: ConnectionHook | undefined
   /** Runs on each connection that comes back, before the next gets it. A failure costs the connection. */
   reset?: ConnectionHook | undefined
@@ -212,7 +218,8 @@ export interface TransactionOptions {
   /**
    * Whether the connection goes to the next transaction or read that waits as soon as COMMIT is written: its first
    * statement follows on the wire, and the transaction still waits for its own answer. It saves a round trip.
-   * Without effect with `queryTimeout`, `pool.reset`, `pooler: 'transaction'` and a `pg.Pool`. @defaultValue `true`
+   * Without effect with `queryTimeout`, `query_timeout`, `pool.reset`, `pool.configure` beside `pool.sessionReset`,
+   * `pooler: 'transaction'` and a `pg.Pool`. @defaultValue `true`
    */
   handOver?: boolean | undefined
   /**
@@ -232,8 +239,9 @@ export interface TransactionOptions {
 /** What `new RealPoolAdapter(…)` takes. */
 export interface RealPoolAdapterOptions extends RealPoolOptions {
   /**
-   * How long one statement may take. Then it is cancelled, and fails with P1008; if the server does not answer to
-   * that within a second, its connection is closed and replaced. `0`: as long as it takes. @defaultValue `0`
+   * How long one statement may take. Then it is cancelled, and fails with P1008. If the server does not answer to
+   * that within a second, its connection is closed and replaced, and the outcome of a write is unknown (P1017). `0`: as
+   * long as it takes. @defaultValue `0`
    */
   queryTimeout?: Duration | undefined
   /**
@@ -249,7 +257,7 @@ export interface RealPoolAdapterOptions extends RealPoolOptions {
   /**
    * Several statements in one raw call. PostgreSQL refuses them where it is to prepare the text, as it does for every
    * call. `'allow'`: a call without arguments is sent as a script, as `@prisma/adapter-pg` does; it returns the result
-   * of its last statement. Leave it where texts are put together from what users send. @defaultValue `'refuse'`
+   * of its last statement. Keep `'refuse'` if texts contain input of users. @defaultValue `'refuse'`
    */
   rawScripts?: 'refuse' | 'allow' | undefined
   /** How transactions behave. */

@@ -69,7 +69,10 @@ export function isRetryable(error: unknown): boolean {
   return code === 'P2034' || CONFLICTS.has(originalCode) || LOST.has(kind)
 }
 
-/** Whether nobody can tell if the writes of the call that failed with this error were saved. */
+/**
+ * Whether it is not known if the writes of the call that failed with this error were saved, or, behind a lost
+ * synchronous standby, if they stay.
+ */
 export function isOutcomeUnknown(error: unknown): boolean {
   return factsOf(error).outcome === 'unknown'
 }

@@ -15,7 +15,7 @@ import type { ResultColumns } from '../convert/columns.js'
 import type { AdapterSettings } from '../resolved-options.js'
 import type { Lender } from '../pg/lender.js'
 import { partsOf } from '../pg/script.js'
-import { neverAgain } from '../pg/statement-errors.js'
+import { failLaterPart } from '../pg/statement-errors.js'
 import type { StatementResult } from '../pg/statement.js'
 import { borrow, loanFor } from './borrow.js'
 import { debug } from './debug.js'
@@ -64,7 +64,7 @@ export class RealPoolConnection implements SqlDriverAdapter {
       const [first = '', ...rest] = partsOf(script)
       return borrow(this.#lender, script, async (connection) => {
         await connection.script(first)
-        for (const part of rest) await connection.script(part).catch(neverAgain)
+        for (const part of rest) await connection.script(part).catch(failLaterPart)
       })
     })
   }

@@ -5,7 +5,7 @@ import { type Facts, factsOf } from '../pg/sql/facts.js'
 import { didNotStart, statementOutcomeOf, wasUnanswered } from '../pg/statement-errors.js'
 import type { Lease } from '../pool/lease.js'
 import type { AcquireOptions } from '../pool/types.js'
-import { notConfirmed, openedByHand, outcomeUnknown } from './transaction-errors.js'
+import { notConfirmed, openedByHand, outcomeUnknown, partlySaved } from './transaction-errors.js'
 
 /** How many connections may turn out to be dead before the caller hears of it. */
 export const MOST_ATTEMPTS = 3
@@ -50,6 +50,8 @@ export async function borrow<T>(
       if (isBroken && wasUnanswered(error) && factsOf(text).isRead && attempt < MOST_READS) continue
       const outcome = statementOutcomeOf(error)
       if (outcome === 'unconfirmed') throw notConfirmed(error as Error)
+      const mayBeSaved = outcome === 'partial' || (outcome === 'failed' && !factsOf(text).isAtomic)
+      if (mayBeSaved) throw partlySaved(error)
       if (outcome !== 'unknown' || factsOf(text).isRead) throw error
       throw outcomeUnknown('the statement was carried out', error)
     }

@@ -1,6 +1,6 @@
 /** What is said of transactions that did not end as somebody believed, and of what comes behind their end. */
-import { DriverAdapterError } from '@prisma/driver-adapter-utils'
-import { withOriginal } from '../convert/errors.js'
+import { DriverAdapterError, isDriverAdapterError } from '@prisma/driver-adapter-utils'
+import { toDriverAdapterError, withOriginal } from '../convert/errors.js'
 import { TransactionClosedError } from '../convert/prisma-codes.js'
 import { unmapped } from '../convert/sqlstates.js'
 import { excerpt } from '../pg/excerpt.js'
@@ -66,6 +66,12 @@ export function notConfirmed(error: Error): DriverAdapterError {
     originalMessage,
   })
   return withOutcome(withOriginal(told, error), 'unknown')
+}
+
+/** The server reported an error, but the text may have committed a part of its work before. */
+export function partlySaved(error: unknown): Error {
+  const mapped = toDriverAdapterError(error)
+  return isDriverAdapterError(mapped) ? withOutcome(mapped, 'unknown') : mapped
 }
 
 /** The server never saw the COMMIT: it rolls back what a session leaves open. */

@@ -3,14 +3,16 @@
 /**
  * The fate of a statement, as its error proves it:
  * - `completed`: the server carried it out; its answer could not be read.
- * - `failed`: PostgreSQL answered with an error and went on. The statement changed nothing, unless it committed by
- *   itself before that, as a procedure may.
+ * - `failed`: PostgreSQL answered with an error and went on. The statement changed nothing, unless its text is not
+ *   atomic (sql/facts.ts).
+ * - `partial`: the same, for a later part of a script: the parts before it are saved.
  * - `notSent`: the connection was lost before the statement was sent.
  * - `notStarted`: PostgreSQL ended the session before it began with the statement; see `provesNotStarted`.
  * - `unconfirmed`: the server committed it, and ended its wait for a synchronous standby: a failover may lose it.
  * - `unknown`: everything else.
  */
-export type StatementOutcome = 'completed' | 'failed' | 'notSent' | 'notStarted' | 'unconfirmed' | 'unknown'
+export type StatementOutcome =
+  'completed' | 'failed' | 'partial' | 'notSent' | 'notStarted' | 'unconfirmed' | 'unknown'
 
 /** Outcomes noted when the error came; `unknown` needs no entry. */
 const outcomes = new WeakMap<Error, StatementOutcome>()
@@ -197,8 +199,9 @@ export function lostBefore(outcome: 'notSent' | 'notStarted', lost: Error): Erro
   return error
 }
 
-/** For the later part of a script: it did not start, but parts before it ran, so that the script must not run again. */
-export function neverAgain(error: unknown): never {
+/** For a later part of a script: the parts before it are saved, so that the script must not run again. */
+export function failLaterPart(error: unknown): never {
+  if (statementOutcomeOf(error) === 'failed') noteOutcome(error, 'partial')
   if (!didNotStart(error)) throw error
   const copy = Object.assign(new Error((error as Error).message, { cause: error }), error)
   noteOutcome(copy, 'unknown')

@@ -18,6 +18,7 @@ import { Kind, type Lexer } from './lexer.js'
 import { keepsPrepared } from './settings.js'
 import { StatementReader } from './statements.js'
 import {
+  ATOMIC,
   BEFORE_LISTS,
   BEFORE_NAMES,
   BEFORE_TEMP,
@@ -39,6 +40,7 @@ export interface Findings {
   readonly changesSession: boolean
   readonly outlastsDiscard: boolean
   readonly keepsPrepared: boolean
+  readonly isAtomic: boolean
   /** Of each statement that is transaction control, in order. */
   readonly controls: readonly TransactionControl[]
 }
@@ -73,6 +75,7 @@ class Examination {
   #changesSession = false
   #outlastsDiscard = false
   #keepsPrepared = true
+  #isAtomic = true
   readonly #controls: TransactionControl[] = []
 
   /** The first keyword of the statement, and of the one that it explains. */
@@ -110,6 +113,7 @@ class Examination {
       changesSession: this.#changesSession,
       outlastsDiscard: this.#outlastsDiscard,
       keepsPrepared: this.#keepsPrepared,
+      isAtomic: this.#isAtomic,
       controls: this.#controls.length === 0 ? NO_CONTROLS : this.#controls,
     }
   }
@@ -128,6 +132,7 @@ class Examination {
     if (!READS.has(this.#verb)) this.#isRead = false
     if (!SHARING.has(this.#verb)) this.#mayShare = false
     const control = controlOf(this.#words, this.#names)
+    if (!ATOMIC.has(this.#verb) || control?.kind === 'prepare transaction') this.#isAtomic = false
     if (control !== undefined) this.#controls.push(control)
     if (this.#isSessionCommand(control)) this.#changesSession = true
     if (this.#verb === 'load') this.#outlastsDiscard = true
@@ -224,6 +229,9 @@ class Examination {
       if (word !== 'analyze' && word !== 'analyse' && word !== 'verbose') this.#explained = word
     }
     switch (word) {
+      case 'concurrently':
+        this.#isAtomic = false
+        break
       case 'insert':
       case 'delete':
       case 'merge':

@@ -30,6 +30,11 @@ export interface Facts {
    * statement, sets no `search_path`, and calls no function that may do so. False where that is not certain.
    */
   readonly keepsPrepared: boolean
+  /**
+   * Whether all of it is saved, or nothing, where it runs outside of a transaction. False where that is not certain:
+   * COMMIT in the text, `CALL` and `DO`, which may commit, and commands in several transactions (`CONCURRENTLY`).
+   */
+  readonly isAtomic: boolean
   /** The transaction control in the text, in order; empty for most texts. */
   readonly controls: readonly TransactionControl[]
   /** The transaction control that the text is, where it is one statement of that kind and nothing else. */

@@ -21,6 +21,26 @@ export const KEEPING: ReadonlySet<string> = new Set([
   ...['begin', 'start', 'savepoint', 'release', 'commit', 'end', 'rollback', 'abort'],
   ...['declare', 'fetch', 'move', 'close', 'lock', 'copy', 'listen', 'unlisten', 'notify'],
 ])
+/** These save all of their work or nothing, unless CONCURRENTLY is among their words. */
+export const ATOMIC: ReadonlySet<string> = new Set([
+  ...['select', 'insert', 'update', 'delete', 'merge', 'with', 'values', 'table', 'copy', 'truncate'],
+  ...['create', 'alter', 'drop', 'grant', 'revoke', 'comment', 'security', 'refresh', 'import', 'reassign'],
+  ...[
+    'begin',
+    'start',
+    'savepoint',
+    'release',
+    'rollback',
+    'abort',
+    'lock',
+    'declare',
+    'fetch',
+    'move',
+    'close',
+  ],
+  ...['prepare', 'execute', 'deallocate', 'explain', 'set', 'show', 'reset', 'discard', 'load'],
+  ...['listen', 'unlisten', 'notify'],
+])
 /** Words before `TEMP`, where it is the keyword: `CREATE TEMP`, `CREATE OR REPLACE TEMP`, `INTO LOCAL TEMP`. */
 export const BEFORE_TEMP: ReadonlySet<string> = new Set(['create', 'replace', 'global', 'local', 'into'])
 /** `AS MATERIALIZED (` and names of tables, types and CTEs with a list behind them: `AS t (a)`, `::varchar(10)`. */

@@ -5,6 +5,7 @@ import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import pg from 'pg'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { PATIENT } from '../prisma/support.js'
+import { eventually } from '../support/eventually.js'
 import type { SharedSessionServer } from '../support/pglite.js'
 
 const MIGRATIONS = path.join(__dirname, '../prisma/migrations')
@@ -28,8 +29,8 @@ export async function createStage(start: () => Promise<SharedSessionServer>): Pr
   }
   const query = async <Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> => {
     await disconnect()
-    const client = new pg.Client({ connectionString: server.url })
-    await client.connect()
+    // The server may not have heard of the end of the last connections, and close one too many.
+    const client = await eventually(() => connectTo(server.url))
     try {
       return (await client.query<Row>(sql)).rows
     } finally {
@@ -54,6 +55,12 @@ export async function createStage(start: () => Promise<SharedSessionServer>): Pr
       await server.stop()
     },
   }
+}
+
+async function connectTo(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  return client
 }
 
 export interface Outcome {

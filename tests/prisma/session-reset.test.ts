@@ -10,6 +10,7 @@ import { describeOrSkip } from '../support/or-skip.js'
 import { WireTap } from '../support/wire-tap.js'
 import {
   createWorld,
+  errorOf,
   log,
   logged,
   openBehind,
@@ -202,6 +203,20 @@ describeHere('the next lease finds no leftover', () => {
     expect(await logged(world)).toEqual([])
   })
 
+  test("a raw script of several statements does not (rawScripts: 'allow')", async () => {
+    const opened = await open({ sessionReset: 'settings' }, { rawScripts: 'allow' })
+    const { prisma } = opened
+    const [rows] = await inTurn(
+      opened,
+      (client) => client.query(CALL('setting')),
+      () =>
+        prisma.$queryRawUnsafe<{ tenant: string }[]>(
+          `SELECT 1; SELECT current_setting('app.tenant', true) AS tenant`,
+        ),
+    )
+    expect(rows).toEqual([{ tenant: '' }])
+  })
+
   test('also where calls share connections', async () => {
     const opened = await open({ sessionReset: 'settings', pipelining: 8 })
     const { prisma } = opened
@@ -313,6 +328,22 @@ describeHere('a reset', () => {
     expect(tap.take().texts).toEqual([])
     await other.$queryRawUnsafe('SELECT 1')
     expect(tap.take().texts[0]).toBe('SELECT 1')
+  })
+
+  test('does not commit a transaction whose first statement query_timeout gave up', async () => {
+    const opened = await open({ sessionReset: 'settings' }, { query_timeout: 400 })
+    const { prisma } = opened
+    const [error] = await inTurn(opened, nothing, () =>
+      errorOf(
+        prisma.$transaction(async (tx) => {
+          await errorOf(tx.$executeRaw`INSERT INTO "Log" ("text") SELECT 'first' FROM pg_sleep(0.8)`)
+          await log(tx, 'second')
+          throw new RangeError('rolled back')
+        }, PATIENT),
+      ),
+    )
+    expect(error).toBeInstanceOf(RangeError)
+    expect(await logged(world)).toEqual([])
   })
 
   test('leaves what the startup packet asked for, and prepared statements', async () => {

@@ -369,8 +369,7 @@ export class PgConnection {
     before: readonly string[],
     config: StatementConfig<C>,
   ): Promise<StatementResult<C>> {
-    if (this.reset?.isDue === true && !this.isInTransaction)
-      await this.becomesReset().catch(() => this.#refuse())
+    if (this.#dueReset !== undefined) await this.becomesReset().catch(() => this.#refuse())
     if (before.length === 0) return this.#run(config, NO_COMMANDS, false)
     this.#hasBegun = false
     try {
@@ -397,14 +396,21 @@ export class PgConnection {
 
   /** Runs a script of any number of statements in the simple protocol (PostgreSQL manual 54.2.2); returns the last tag. */
   script(text: string): Promise<string> {
-    // The simple protocol cannot skip a script behind a reset that failed.
-    if (this.reset?.isDue === true && !this.isInTransaction) {
-      return this.becomesReset().then(
-        () => this.#script(text),
-        () => this.#refuse(),
-      )
-    }
-    return this.#script(text)
+    return this.#behindReset(() => this.#script(text))
+  }
+
+  /** The simple protocol cannot skip a script behind a reset that failed: the script waits for the answer to the reset. */
+  #behindReset<R>(send: () => Promise<R>): Promise<R> {
+    if (this.#dueReset === undefined) return send()
+    return this.becomesReset().then(send, () => this.#refuse())
+  }
+
+  /**
+   * The reset to be confirmed before anything else runs. Not in a transaction: the COMMIT of the reset would commit it. It
+   * began behind the reset, although its first answer is lost to us if node-postgres gave up the wait (`query_timeout`).
+   */
+  get #dueReset(): SessionReset | undefined {
+    return this.reset?.isDue === true && !this.isInTransaction ? this.reset : undefined
   }
 
   #script(text: string): Promise<string> {
@@ -417,12 +423,15 @@ export class PgConnection {
     text: string,
     columnsOf: StatementConfig<C>['columnsOf'],
   ): Promise<StatementResult<C>> {
-    if (this.isBroken) return this.#refuse()
-    // Some of its statements may have run, and have been committed, before it fails: it must not run again.
-    this.#hasBegun = true
-    return this.#settle<StatementResult<C>>((callback) =>
-      submitQuery(this.client, new ResultScript(text, columnsOf, callback)),
-    )
+    return this.#behindReset(() => {
+      if (this.isBroken) return this.#refuse()
+      // Some of its statements may have run, and have been committed, before it fails: it must not run again.
+      this.#hasBegun = true
+      this.#notePreparedInDoubt(factsOf(text))
+      return this.#settle<StatementResult<C>>((callback) =>
+        submitQuery(this.client, new ResultScript(text, columnsOf, callback)),
+      )
+    })
   }
 
   /** What succeeds costs no more than its promises: async functions see only to what fails, or has a limit. */
@@ -433,7 +442,7 @@ export class PgConnection {
   ): Promise<StatementResult<C>> {
     if (this.isBroken) return this.#refuse()
     // Not confirmed yet: the packet repeats the reset, whose failure then skips the statement.
-    const reset = this.reset?.isDue === true ? this.reset : undefined
+    const reset = this.#dueReset
     const confirm = reset?.noteSent()
     const commands = reset === undefined ? before : [...reset.commands, ...before]
     const known = this.#preparedFor(config)
@@ -483,10 +492,15 @@ export class PgConnection {
    */
   #preparedFor({ text, name, facts = factsOf(text) }: StatementConfig<Columns>): Prepared | undefined {
     if (this.statements === undefined) return undefined
+    return this.#notePreparedInDoubt(facts) ? undefined : this.statements.for(text, name)
+  }
+
+  /** Returns whether they are in doubt for the statement itself. */
+  #notePreparedInDoubt({ keepsPrepared }: Facts): boolean {
     const isInDoubt = this.#isPreparedInDoubt && this.isInTransaction
     // Also if the statement fails: DEALLOCATE ALL stays done when a savepoint undoes the rest.
-    this.#isPreparedInDoubt = isInDoubt || !facts.keepsPrepared
-    return isInDoubt ? undefined : this.statements.for(text, name)
+    this.#isPreparedInDoubt = isInDoubt || !keepsPrepared
+    return isInDoubt
   }
 
   #noteFailure<C extends Columns>(

@@ -193,4 +193,49 @@ describe(`in a transaction, with rawScripts: 'allow'`, () => {
       })
     },
   )
+
+  test.each(['never', 'always'] as const)(
+    'a script moves savepoints, and costs no statement that has succeeded (autosave: %s)',
+    async (autosave) => {
+      await withAdapter({ rawScripts: 'allow', transaction: { autosave } }, async (adapter) => {
+        const tx = await adapter.startTransaction()
+        await tx.executeRaw(sql('INSERT INTO t (id) VALUES (1); SAVEPOINT a'))
+        await tx.executeRaw(sql('INSERT INTO t (id) VALUES (0)'))
+        await errorOf(tx.executeRaw(sql('ROLLBACK TO a; SELECT 1/0')))
+        await tx.executeRaw(sql('ROLLBACK TO a'))
+        await tx.executeRaw(sql('SAVEPOINT b; INSERT INTO t (id) VALUES (2)'))
+        await tx.executeRaw(sql('INSERT INTO t (id) VALUES (0)'))
+        await tx.executeRaw(sql('ROLLBACK TO b; INSERT INTO t (id) VALUES (3)'))
+        await tx.executeRaw(sql('INSERT INTO t (id) VALUES (4)'))
+        await tx.executeRaw(sql('RELEASE b; RELEASE a'))
+        await tx.commit()
+        expect(await rows()).toEqual([{ id: 1 }, { id: 3 }, { id: 4 }])
+      })
+    },
+  )
+
+  test('what failed before a savepoint that a script makes is not forgotten', async () => {
+    await withAdapter({ rawScripts: 'allow' }, async (adapter) => {
+      const tx = await adapter.startTransaction()
+      // The server has carried it out, the row cannot be read.
+      await errorOf(tx.queryRaw(sql(`INSERT INTO t (id) VALUES (1) RETURNING '294276-01-01'::timestamptz`)))
+      await tx.executeRaw(sql('SAVEPOINT a; ROLLBACK TO a'))
+      await errorOf(tx.commit())
+      expect(await rows()).toEqual([])
+    })
+  })
+
+  test('the statements behind a script meet the tables that it has made', async () => {
+    const pool = { minSize: 1, maxSize: 1 }
+    await withAdapter({ rawScripts: 'allow', pool }, async (adapter) => {
+      const read = sql('SELECT text FROM t')
+      for (let call = 0; call < 3; call++) await adapter.queryRaw(read)
+      const tx = await adapter.startTransaction()
+      await tx.executeRaw(sql('SELECT 1 AS n INTO TEMP other; SELECT 1'))
+      await tx.queryRaw(read)
+      await tx.executeRaw(sql(`SELECT 'hidden' AS text INTO TEMP t; SELECT 1`))
+      expect((await tx.queryRaw(read)).rows).toEqual([['hidden']])
+      await tx.rollback()
+    })
+  })
 })

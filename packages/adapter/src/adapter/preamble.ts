@@ -12,7 +12,7 @@
  * ```
  */
 import { quoteIdentifier } from '../pg/identifier.js'
-import type { TransactionControl } from '../pg/sql/facts.js'
+import type { Facts, TransactionControl } from '../pg/sql/facts.js'
 import type { Opening, Server } from './opening.js'
 
 /** The savepoint around each statement under `autosave`. */
@@ -20,11 +20,23 @@ const AUTOSAVE = 'SAVEPOINT real_pool_autosave'
 const UNDO_AUTOSAVE = 'ROLLBACK TO SAVEPOINT real_pool_autosave'
 const END_AUTOSAVE = 'RELEASE SAVEPOINT real_pool_autosave'
 
-/** The server refuses `SET TRANSACTION` behind a savepoint, and ends its effect with that. */
-const WITHOUT_AUTOSAVE: ReadonlySet<TransactionControl['kind'] | undefined> = new Set([
+/** What a statement, or a script of several statements, does to the transaction. */
+export type Control = TransactionControl['kind'] | 'several'
+
+/**
+ * The server refuses `SET TRANSACTION` behind a savepoint, and ends its effect with that. A script of several statements
+ * may move savepoints, of which the one tag that is kept does not tell.
+ */
+const WITHOUT_AUTOSAVE: ReadonlySet<Control | undefined> = new Set([
   'savepoint',
   'set transaction',
+  'several',
 ])
+
+/** Undefined: it is no transaction control. */
+export function controlIn({ control, controls }: Pick<Facts, 'control' | 'controls'>): Control | undefined {
+  return control?.kind ?? (controls.length > 0 ? 'several' : undefined)
+}
 
 /** Tags of statements behind which the autosave is not on top of the savepoints any more, or not there. */
 const MOVES_SAVEPOINTS: ReadonlySet<string> = new Set(['SAVEPOINT', 'RELEASE', 'ROLLBACK'])
@@ -54,9 +66,9 @@ export class Preamble {
   /**
    * The commands before a statement. They count as sent; `succeeded` or `failed` reports the result.
    *
-   * @param control - What the statement does to the transaction, if that is all that it does.
+   * @param control - What the statement does to the transaction.
    */
-  beforeStatement(server: Server, control?: TransactionControl['kind']): string[] {
+  beforeStatement(server: Server, control?: Control): string[] {
     const commands = this.#begin(server)
     const isSaving = this.#autosave && !WITHOUT_AUTOSAVE.has(control)
     if (this.#saved === 'failure') commands.push(UNDO_AUTOSAVE)

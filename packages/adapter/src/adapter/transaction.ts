@@ -15,7 +15,7 @@ import { withPrismaCode } from '../convert/prisma-codes.js'
 import type { PgConnection } from '../pg/connection.js'
 import { quoteIdentifier } from '../pg/identifier.js'
 import type { Lender } from '../pg/lender.js'
-import { factsOf, type TransactionControl } from '../pg/sql/facts.js'
+import { type Facts, factsOf } from '../pg/sql/facts.js'
 import {
   didNotStart,
   hasOverrun,
@@ -35,7 +35,7 @@ import { debug } from './debug.js'
 import { eventLoop } from './event-loop.js'
 import { FirstFailure } from './first-failure.js'
 import { openingOf } from './opening.js'
-import { Preamble } from './preamble.js'
+import { controlIn, Preamble } from './preamble.js'
 import { isRawScript, runRawScript } from './raw-script.js'
 import {
   alreadyClosed,
@@ -222,7 +222,8 @@ class RealPoolTransaction implements Transaction {
       const statement = isRawScript(query, this.#settings)
         ? undefined
         : statementOf(query, this.#settings.statementNameGenerator)
-      const { control } = statement?.facts ?? factsOf(query.sql)
+      const facts = statement?.facts ?? factsOf(query.sql)
+      const { control } = facts
       // The server refuses everything else in a failed transaction, also if it comes before this.
       const isWayBack = control?.kind === 'rollback to' && this.#first.failure !== undefined
       const result = await this.#run<StatementResult<ResultColumns>>(
@@ -230,21 +231,25 @@ class RealPoolTransaction implements Transaction {
         (connection) =>
           isWayBack
             ? this.#preamble.beforeCommand(connection)
-            : this.#preamble.beforeStatement(connection, control?.kind),
+            : this.#preamble.beforeStatement(connection, controlIn(facts)),
         (connection, before) =>
           statement === undefined
             ? this.#sendScript(connection, query.sql, before)
             : connection.run(statement, before),
       )
-      this.#noteSavepoint(result.tag, control)
+      this.#noteSavepoints(result.tag, facts)
       if (eventLoop.isBusy) await eventLoop.endOfTurn()
       return result
     })
   }
 
   /** The tag says what the statement was, the text only names the savepoint. */
-  #noteSavepoint(tag: string, control: TransactionControl | undefined): void {
+  #noteSavepoints(tag: string, { control, controls, statements }: Facts): void {
     const name = control !== undefined && 'name' in control ? control.name : undefined
+    // Of a script, the tag tells of the last statement only.
+    if (statements > 1) {
+      for (const each of controls) if (each.kind === 'savepoint') this.#first.savepointBegan(each.name)
+    }
     if (tag === 'SAVEPOINT') this.#first.savepointBegan(name)
     else if (tag === 'ROLLBACK') this.#first.wentBackTo(name)
   }

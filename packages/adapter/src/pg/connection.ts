@@ -36,6 +36,7 @@ import type { SessionReset } from './session-reset.js'
 import type { SessionFacts } from './shared-session.js'
 import {
   type Callback,
+  CatchUp,
   type Columns,
   isSent,
   isStatement,
@@ -121,6 +122,11 @@ export class PgConnection {
   #isGivenUp = false
   #onLost: ((error: Error) => void) | undefined
   #sharesSession = false
+  /**
+   * Whether an error came since the last catch-up. PGlite 0.4 is ready twice after one: at once, and behind the Sync. The
+   * second ReadyForQuery would end the next statement, which would seem to succeed.
+   */
+  #mayBeBehind = false
   readonly #ended: Promise<void>
   /** Whether a statement may have changed the session since it was made or cleaned. */
   #isChanged = false
@@ -157,6 +163,7 @@ export class PgConnection {
       this.#noteRun(activeQueryOf(client))
       if (!isOfPostgres(error)) this.route.hasPooler = true
       if (isFatal(error)) this.#lose(error)
+      this.#mayBeBehind = this.#sharesSession
       const isOwn = this.#isMadeReadOnly && this.isInTransaction
       if (refusesWrite(error) && !isOwn) this.#refusal = 'open'
     })
@@ -223,6 +230,8 @@ export class PgConnection {
   shareSession(): void {
     this.#sharesSession = true
     this.statements = undefined
+    // The session is not new: an earlier connection may have left something in it.
+    this.reset?.noteLeaseEnd()
   }
 
   /** The server's messages during the connect, as far as they say how it runs sessions. */
@@ -295,7 +304,7 @@ export class PgConnection {
 
   get condition(): Condition {
     if (this.#lost !== undefined || !isUsable(this.client)) return 'broken'
-    if (this.#refusal === 'open') return 'unclean'
+    if (this.#refusal === 'open' || this.#mayBeBehind) return 'unclean'
     const isAtWork = this.isBusy && !this.#isOnlyResetting
     return isAtWork || this.isInTransaction || this.isChanged ? 'unclean' : 'clean'
   }
@@ -370,7 +379,7 @@ export class PgConnection {
     config: StatementConfig<C>,
   ): Promise<StatementResult<C>> {
     if (this.#dueReset !== undefined) await this.becomesReset().catch(() => this.#refuse())
-    if (before.length === 0) return this.#run(config, NO_COMMANDS, false)
+    if (before.length === 0) return this.#runAndCatchUp(config)
     this.#hasBegun = false
     try {
       await this.#settle<string>((callback) => submitQuery(this.client, new Preceding(before, callback)))
@@ -378,7 +387,23 @@ export class PgConnection {
       noteBefore(error)
       throw error
     }
-    return this.#run(config, NO_COMMANDS, false)
+    return this.#runAndCatchUp(config)
+  }
+
+  async #runAndCatchUp<C extends Columns>(config: StatementConfig<C>): Promise<StatementResult<C>> {
+    try {
+      return await this.#run(config, NO_COMMANDS, false)
+    } catch (error) {
+      await this.#catchUp().catch(() => {})
+      throw error
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    if (!this.#mayBeBehind || this.isBroken) return
+    const submit = (query: CatchUp): void => submitQuery(this.client, query)
+    await this.#settle<string>((callback) => submit(new CatchUp(callback, submit)))
+    this.#mayBeBehind = false
   }
 
   /**
@@ -647,6 +672,7 @@ export class PgConnection {
   /** Ends the statement and the transaction that a borrower left behind; rejects when they do not end. */
   async endWork(): Promise<void> {
     if (isBusy(this.client) && !(await this.becomesReady())) throw new Error('the connection is still busy')
+    await this.#catchUp()
     if (!this.isInTransaction) return
     if (!(await isDoneWithin(SETTLE_MS, this.script('ROLLBACK'), this.#clock))) {
       throw new Error('the transaction left open could not be rolled back')

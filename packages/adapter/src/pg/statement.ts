@@ -190,6 +190,37 @@ export class Preceding extends Script {
   }
 }
 
+/**
+ * Waits until the server has nothing more to say of what was sent before: an empty query, which a failed transaction
+ * takes, too. No other answer is an EmptyQueryResponse (manual 54.7), so that a ReadyForQuery without one is not its own.
+ */
+export class CatchUp extends Script {
+  readonly #waitOn: (query: CatchUp) => void
+  #isSent = false
+  #isAnswered = false
+
+  /** @param waitOn - gives the query to the client again, which has taken it for answered. */
+  constructor(callback: Callback<string>, waitOn: (query: CatchUp) => void) {
+    super('', callback, true)
+    this.#waitOn = waitOn
+  }
+
+  override submit(wire: Wire): undefined {
+    if (this.#isSent) return
+    this.#isSent = true
+    super.submit(wire)
+  }
+
+  override handleEmptyQuery(): void {
+    this.#isAnswered = true
+  }
+
+  override handleReadyForQuery(): void {
+    if (this.#isAnswered) super.handleReadyForQuery()
+    else this.#waitOn(this)
+  }
+}
+
 /** Any number of statements in the simple protocol. The result is that of the last. */
 export class ResultScript<C extends Columns> extends Sent<StatementResult<C>> {
   readonly #columnsOf: (fields: readonly Field[]) => C

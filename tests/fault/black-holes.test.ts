@@ -147,6 +147,19 @@ describe('a black hole', () => {
     await expectWhole(stage, adapter.pool)
   })
 
+  test('while the pool asks the server why it refused a write: the connection is replaced', async () => {
+    const options = { options: '-c default_transaction_read_only=on' }
+    const subject = await stage.open({ ...CHECKED, minSize: 1, maxSize: 1 }, options)
+    const lease = await subject.acquire()
+    expect(await failureOf(lease.client.query('CREATE TABLE refused ()'))).toMatchObject({ code: '25006' })
+    const before = await pidOf(lease.client)
+    stage.proxy.forget()
+    await lease.release()
+    expect(await subject.use(pidOf)).not.toBe(before)
+    stage.proxy.resume()
+    await expectWhole(stage, subject)
+  })
+
   test('over a transaction of Prisma: it is told at its timeout, and its connection is given up', async () => {
     const sizes = { minSize: 1, maxSize: 1, connectTimeout: '20s' } as const
     const { adapter, prisma } = await stage.openPrisma({ ...CHECKED, ...sizes })

@@ -24,26 +24,36 @@ export interface CancelWire extends EventEmitter {
  * sent: else it may hit what the connection runs next, whoever sends that. Never rejects; whether the statement did
  * end is for the caller to see.
  */
-export function requestCancel(wire: CancelWire, client: Client, clock: Clock): Promise<boolean> {
+export function requestCancel(makeWire: () => CancelWire, client: Client, clock: Clock): Promise<boolean> {
   const { processId, secretKey } = backendKeyOf(client)
   const { host, port, ssl } = client
   return new Promise((resolve) => {
+    let wire: CancelWire | undefined
     let isSent = false
     const end = (isOver: boolean): void => {
       timer.cancel()
-      wire.stream.destroy()
+      wire?.stream.destroy()
       resolve(isOver)
     }
     const timer = clock.setTimer(CANCEL_MS, () => end(!isSent), { keepAlive: true })
-    wire.on('error', () => end(!isSent))
-    // The server answers by closing the connection.
-    wire.once('end', () => end(true))
-    wire.once(ssl ? 'sslconnect' : 'connect', () => {
-      isSent = true
-      wire.cancel(processId, secretKey)
-    })
-    if (ssl) wire.once('connect', () => wire.requestSsl())
-    if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}`)
-    else wire.connect(port, host)
+    const send = (made: CancelWire): void => {
+      made.on('error', () => end(!isSent))
+      // The server answers by closing the connection.
+      made.once('end', () => end(true))
+      made.once(ssl ? 'sslconnect' : 'connect', () => {
+        isSent = true
+        made.cancel(processId, secretKey)
+      })
+      if (ssl) made.once('connect', () => made.requestSsl())
+      if (host.startsWith('/')) made.connect(`${host}/.s.PGSQL.${port}`)
+      else made.connect(port, host)
+    }
+    try {
+      wire = makeWire()
+      send(wire)
+    } catch {
+      // A `stream` of the user's own may throw.
+      end(!isSent)
+    }
   })
 }

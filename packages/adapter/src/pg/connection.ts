@@ -319,10 +319,18 @@ export class PgConnection {
     return this.#refusal === 'by server'
   }
 
-  /** Finds out whether the server or the caller is the cause of a write that was refused. Not in a transaction. */
+  /**
+   * Finds out whether the server or the caller is the cause of a write that was refused; rejects when the server does
+   * not say. Not in a transaction.
+   */
   async judgeRefusal(): Promise<void> {
     if (this.#refusal !== 'open') return
-    this.#refusal = (await this.#isServerReadOnly()) ? 'by server' : undefined
+    const judgement = this.#isServerReadOnly().then((isReadOnly) => {
+      this.#refusal = isReadOnly ? 'by server' : undefined
+    })
+    if (!(await isDoneWithin(SETTLE_MS, judgement, this.#clock))) {
+      throw new Error('the server did not say why it had refused a write')
+    }
   }
 
   async #isServerReadOnly(): Promise<boolean> {

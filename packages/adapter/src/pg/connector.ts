@@ -317,8 +317,7 @@ export class PgConnector implements Connector<PgConnection> {
     if (connection.sharesSession) return Promise.resolve(true)
     const { client, stream } = connection
     const config = { ssl: client.ssl, ...(stream === undefined ? {} : { stream }) }
-    const wire = new pg.Connection(config) as unknown as CancelWire
-    return requestCancel(wire, client, this.#clock)
+    return requestCancel(() => new pg.Connection(config) as unknown as CancelWire, client, this.#clock)
   }
 
   check(connection: PgConnection): Promise<void> {

@@ -179,6 +179,14 @@ describe('a connection lost in use', () => {
   })
 })
 
+test('a client that falls silent before it is ready is given up: the call gets another', async () => {
+  const { pool, prisma, proxy } = await remote()
+  pool.once('connect', () => proxy.forget())
+  expect(await prisma.user.count()).toBe(0)
+  expect(proxy.accepted).toBe(2)
+  expectAllIdle(pool, 1)
+})
+
 describe('a server that is not there', () => {
   // Without a limit of the pool's own: who is not told at once would wait for as long as a test may take.
   test('is told at once: P1001, with host and port', async () => {

@@ -22,6 +22,11 @@ const DONE = Promise.resolve()
 /** How many clients of the pool may turn out to be of no use before the caller hears of it. */
 const MOST_ATTEMPTS = 3
 
+/** How long the pool's owner may take to set up a client, one statement after another. */
+const SETUP_MS = 30_000
+/** How long a client may take to tell us about its session. */
+const ANSWER_MS = 5_000
+
 /** Reasons that lie with us, not with the connection: the pool can go on with it. */
 const STILL_FIT: ReadonlySet<CloseReason> = new Set(['surplus', 'poolClosed'])
 
@@ -102,18 +107,33 @@ export class PgPoolConnector extends PgConnector {
     const idleSince = restingSince.get(connection)
     // Its end may lie unread in our own socket.
     if (this.#clock.now() - (idleSince ?? -Infinity) >= UNREAD_AFTER_MS) await this.#clock.turn()
-    // A listener of the pool's `connect` event may be setting the session up, by one statement after another.
-    while (connection.isBusy && !connection.isBroken) {
-      await connection.becomesReady()
-      await this.#clock.turn()
-    }
+    await this.#within(SETUP_MS, connection, async () => {
+      // A listener of the pool's `connect` event may be setting the session up, by one statement after another.
+      while (connection.isBusy && !connection.isBroken) {
+        await connection.becomesReady()
+        await this.#clock.turn()
+      }
+    })
     if (connection.isInTransaction) await connection.endWork()
     if (idleSince === undefined) {
-      await connection.adopt()
-      await this.learnSession(connection)
+      await this.#within(ANSWER_MS, connection, async () => {
+        await connection.adopt()
+        await this.learnSession(connection)
+      })
     }
     connection.markClean()
     if (connection.condition !== 'clean') throw connection.lostBy ?? new Error('the client was not ready')
+  }
+
+  /** Where the work takes longer, the connection ends, and with it what waits for an answer on it. */
+  async #within(ms: number, connection: PgConnection, work: () => Promise<void>): Promise<void> {
+    const tooLate = (): void => connection.distrust(new Error(`the client did not answer within ${ms} ms`))
+    const timer = this.#clock.setTimer(ms, tooLate, { keepAlive: true })
+    try {
+      await work()
+    } finally {
+      timer.cancel()
+    }
   }
 
   async #mend(connection: PgConnection): Promise<void> {

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { RealPoolAdapter } from 'prisma-pg-real-pool'
 import { SUBJECT, valueOf } from '../integration/support.js'
 import { eventually } from '../support/eventually.js'
+import { describeBehindPgBouncer, PgBouncer } from '../support/pgbouncer.js'
 import { withClient } from '../support/standby.js'
 import {
   createFailoverStage,
@@ -127,4 +128,32 @@ test('a `pg.Pool` of the application closes each connection that is refused a wr
   } finally {
     await pgPool.end()
   }
+})
+
+describeBehindPgBouncer('behind PgBouncer in session mode', () => {
+  // It does not pass on that the server has become read-only.
+  test('writes succeed again when the address moves and PgBouncer connects to it again', async () => {
+    const bouncer = await PgBouncer.inFrontOf(stage.address.urlOf(stage.database.url), {
+      pool_mode: 'session',
+      default_pool_size: 3,
+      ignore_startup_parameters: 'options',
+    })
+    try {
+      const connectionString = bouncer.urlOf(stage.database.url)
+      const sizes = { minSize: 3, maxSize: 3, timeout: '10s' } as const
+      const writers = stage.write(await stage.open(sizes, { connectionString }), 6)
+      await eventually(() => expect(writers.inARow).toBeGreaterThan(50))
+      await refuseWrites()
+      await eventually(() => expect(writers.codes).toContain('25006'))
+      await stage.servers.promote()
+      stage.address.moveTo(stage.standbyUrl)
+      await bouncer.admin('RECONNECT')
+      await eventually(() => expect(writers.inARow).toBeGreaterThan(1_000), { timeoutMs: 10_000 })
+      expect(await pidsOn(stage.database.url)).toEqual([])
+      await writers.stop()
+      expect(writers.codes).toEqual(['25006'])
+    } finally {
+      await bouncer.close()
+    }
+  })
 })

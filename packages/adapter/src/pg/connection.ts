@@ -333,9 +333,8 @@ export class PgConnection {
     }
   }
 
+  /** Asks, since a pooler may not pass on what the server has reported. */
   async #isServerReadOnly(): Promise<boolean> {
-    if (this.#settings.isInHotStandby) return true
-    if (this.access === 'writable') return false
     const { rows } = await this.run({
       text: IS_SERVER_READ_ONLY,
       values: [],

@@ -86,10 +86,6 @@ export class ReportedSettings {
     return this.#inHotStandby === 'off' && isReadOnly === 'off' ? 'writable' : 'unknown'
   }
 
-  get isInHotStandby(): boolean {
-    return this.#inHotStandby === 'on'
-  }
-
   /** As they are now, the settings are as they should be. */
   seal(): void {
     if (this.#initial !== undefined && this.#changed.size === 0) return

@@ -1,6 +1,6 @@
 // Nothing that one borrower leaves in the session reaches the next, and a session left as it was costs nothing.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { Client } from 'pg'
+import type { Client, Connection, Submittable } from 'pg'
 import { RealPool } from 'prisma-pg-real-pool'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { collectWarnings, COUNT_LOCKS, pidOf, SUBJECT } from './support.js'
@@ -39,6 +39,31 @@ beforeEach(() => {
 async function valueOf(client: Client, text: string): Promise<unknown> {
   const { rows } = await client.query({ text, rowMode: 'array' })
   return rows[0]?.[0] as unknown
+}
+
+/** Reads one row and leaves the others in the portal, as pg-cursor and pg-query-stream do that are closed early. */
+class OneRow implements Submittable {
+  readonly text: string
+  readonly done: Promise<void>
+  #end: () => void = () => {}
+
+  constructor(text: string) {
+    this.text = text
+    this.done = new Promise((resolve) => (this.#end = resolve))
+  }
+
+  submit(connection: Connection): void {
+    connection.parse({ name: '', text: this.text, types: [] }, true)
+    connection.bind({ portal: '', statement: '', values: [] }, true)
+    connection.execute({ portal: '', rows: '1' }, true)
+    connection.sync()
+  }
+
+  handleDataRow(): void {}
+  handlePortalSuspended(): void {}
+  handleReadyForQuery(): void {
+    this.#end()
+  }
 }
 
 // Which that is depends on the server, and on the machine that it was set up on.
@@ -147,6 +172,48 @@ describe('the next borrower, on the same connection, meets nothing of', () => {
   ])('a tenant set, or set back, by %s', async (_, left) => {
     await pool.use((client) => client.query(left))
     expect(await pool.use((client) => valueOf(client, `SELECT current_setting('app.tenant')`))).toBe('nobody')
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test.each<[string, string]>([
+    [`SET LOCAL search_path TO 'pg_temp'`, `SET LOCAL search_path TO 'pg_temp'`],
+    ['set_config', `SELECT set_config('search_path', 'pg_temp', true)`],
+  ])('a table made in the temporary schema by way of %s', async (_, search) => {
+    await pool.use((client) => client.query(`BEGIN; ${search}; CREATE TABLE mine (n int); COMMIT`))
+    expect(await pool.use((client) => valueOf(client, `SELECT to_regclass('pg_temp.mine') IS NULL`))).toBe(
+      true,
+    )
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test.each<[string, string]>([
+    ['UPDATE pg_settings', `UPDATE pg_settings SET setting = '1024' WHERE name = 'work_mem'`],
+    [
+      'SQL in an argument of query_to_xml',
+      `SELECT query_to_xml('SELECT set_config(''work_mem'', ''1MB'', false)', true, true, '')`,
+    ],
+    [
+      'SQL in an argument of ts_stat',
+      `SELECT ts_stat('SELECT to_tsvector(set_config(''work_mem'', ''1MB'', false))')`,
+    ],
+    [
+      'SET behind columns called begin and atomic',
+      `CREATE VIEW v AS SELECT begin, atomic FROM (VALUES (1, 2)) a (begin, atomic); DROP VIEW v; SET work_mem = '1MB'`,
+    ],
+  ])('a setting made by %s', async (_, left) => {
+    await pool.use((client) => client.query(left))
+    expect(await pool.use((client) => valueOf(client, 'SHOW work_mem'))).toBe('4MB')
+    expect(configured).toBe(1)
+    expect(await pool.use(pidOf)).toBe(pid)
+  })
+
+  test('a lock of the session taken by a cursor that was not read to its end', async () => {
+    await pool.use(
+      (client) => client.query(new OneRow('SELECT pg_advisory_lock(n) FROM generate_series(41, 50) n')).done,
+    )
+    expect(await pool.use((client) => valueOf(client, COUNT_LOCKS))).toBe(0)
     expect(configured).toBe(1)
     expect(await pool.use(pidOf)).toBe(pid)
   })

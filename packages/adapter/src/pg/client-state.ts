@@ -179,6 +179,12 @@ export function onStatementBound(client: Client, listener: (query: ActiveQuery) 
   pg.connection.on('bindComplete', () => listener(pg._activeQuery))
 }
 
+/** Calls back when the server has run a statement for some of its rows, and keeps the others in a portal. */
+export function onStatementSuspended(client: Client, listener: (query: ActiveQuery) => void): void {
+  const pg = privateOf(client)
+  pg.connection.on('portalSuspended', () => listener(pg._activeQuery))
+}
+
 /** Calls back for each error that the server reports, before the statement that it is about is told. */
 export function onErrorReported(client: Client, listener: (error: Error) => void): void {
   privateOf(client).connection.on('errorMessage', listener)

@@ -22,6 +22,7 @@ import {
   onStatementBound,
   onStatementComplete,
   onStatementParsed,
+  onStatementSuspended,
   socketOf,
   submitQuery,
   textOf,
@@ -174,6 +175,8 @@ export class PgConnection {
     onStatementParsed(client, (query) => isStatement(query) && query.noteParsed())
     onStatementBound(client, (query) => isStatement(query) && query.noteBound())
     onStatementComplete(client, (tag, query) => this.#noteComplete(tag, query))
+    // A cursor that is closed early never completes.
+    onStatementSuspended(client, (query) => this.#noteRun(query))
     readAnswersOf(
       client,
       isStatement,

@@ -7,6 +7,7 @@
  */
 import { controlOf, HEAD_LENGTH, type TransactionControl } from './control.js'
 import {
+  CHANGING_FUNCTIONS,
   HARMLESS_VOLATILE_FUNCTIONS,
   HARMLESS_WRITING_FUNCTIONS,
   KEYWORDS,
@@ -47,6 +48,8 @@ export interface Findings {
 
 /** Names of functions and keywords are shorter. */
 const LONGEST_NAME = 64
+/** A literal with `pg_temp` in it, or with escapes that may stand for it. */
+const MAY_BE_TEMPORARY = /pg_temp|^U&|^E'.*\\/is
 const NO_CONTROLS: readonly TransactionControl[] = []
 
 const DOUBLE_QUOTE = 0x22
@@ -179,6 +182,7 @@ class Examination {
       }
       case Kind.Text:
         if (this.#last === '(') this.#noteSetting()
+        this.#noteValue()
         this.#name = undefined
         break
       default:
@@ -212,6 +216,8 @@ class Examination {
     this.#name = name ?? ''
     this.#isQuoted = isQuoted
     if (this.#name.startsWith('pg_temp') || this.#name === 'pg_toast_temp') this.#changesSession = true
+    // To update this view is to SET (manual, pg_settings).
+    if (this.#name === 'pg_settings' && !this.#isRead) this.#changesSession = true
     // EXPLAIN takes its options in quotes, too.
     if (this.#verb === 'explain' && (name === 'analyze' || name === 'analyse')) this.#isRead = false
   }
@@ -285,6 +291,12 @@ class Examination {
     if (call !== undefined && call.depth === this.#reader.depth) call.setting = this.#lexer.source
   }
 
+  /** A literal that may put `pg_temp` on the search path: a table that is made there outlives the transaction. */
+  #noteValue(): void {
+    if (this.#verb !== 'set' && this.#setConfigs.length === 0) return
+    if (MAY_BE_TEMPORARY.test(this.#lexer.source)) this.#changesSession = true
+  }
+
   /** A mark in the arguments of `set_config`. */
   #noteArguments(char: number): void {
     const call = this.#setConfigs.at(-1)
@@ -304,7 +316,7 @@ class Examination {
   #noteList(name: string): void {
     if (!this.#isQuoted && this.#qualifier === undefined && this.#isKeyword(name)) return
     if (BEFORE_LISTS.has(this.#before)) return
-    if (SESSION_FUNCTIONS.has(name)) this.#changesSession = true
+    if (SESSION_FUNCTIONS.has(name) || CHANGING_FUNCTIONS.has(name)) this.#changesSession = true
     if (LASTING_FUNCTIONS.has(name)) this.#changesSession = this.#outlastsDiscard = true
     if (name === 'set_config') {
       this.#setConfigs.push({ depth: this.#reader.depth, commas: 0, setting: undefined })

@@ -91,6 +91,10 @@ export const HARMLESS_WRITING_FUNCTIONS = namesOf(`
 export const SESSION_FUNCTIONS = namesOf(`
   pg_advisory_lock pg_advisory_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared`)
 
+/** They run SQL that stands in an argument; `set_limit` of pg_trgm makes a setting. */
+export const CHANGING_FUNCTIONS = namesOf(`
+  query_to_xml query_to_xml_and_xmlschema query_to_xmlschema set_limit ts_rewrite ts_stat`)
+
 /**
  * They leave in the session what DISCARD ALL does not undo: a seed, a connection to another server, the origin of
  * replicated changes, a replication slot that may be temporary.

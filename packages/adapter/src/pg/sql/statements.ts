@@ -49,9 +49,13 @@ export class StatementReader {
       this.#isFirst = false
       this.#mayHaveBody = lexer.word === 'create'
     }
-    if (kind === Kind.Mark) return this.#isEndAt(lexer.text.charCodeAt(lexer.start)) ? this.#finish() : kind
+    if (kind === Kind.Mark) {
+      // `SELECT begin, atomic` begins no body.
+      this.#wasBegin = false
+      return this.#isEndAt(lexer.text.charCodeAt(lexer.start)) ? this.#finish() : kind
+    }
     if (kind === Kind.End) return this.#finish()
-    if (this.#mayHaveBody && kind === Kind.Word) this.#noteBlock(lexer.word)
+    if (this.#mayHaveBody) this.#noteBlock(kind === Kind.Word ? lexer.word : undefined)
     return kind
   }
 

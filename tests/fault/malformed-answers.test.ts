@@ -1,7 +1,7 @@
 // A server, or something on the way to it, that breaks the protocol: no value is made of bytes that are not its own.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { DriverAdapterError, SqlDriverAdapter } from '@prisma/driver-adapter-utils'
-import { isOutcomeUnknown, RealPoolAdapter } from 'prisma-pg-real-pool'
+import { isOutcomeUnknown, RealPool, RealPoolAdapter } from 'prisma-pg-real-pool'
 import { errorOf, sql, SUBJECT, valueOf } from '../integration/support.js'
 import { createTestDatabase, type TestDatabase } from '../support/database.js'
 import { eventually } from '../support/eventually.js'
@@ -70,4 +70,31 @@ test('the outcome of a write whose row is malformed is unknown, and the error sa
   expect(isOutcomeUnknown(error)).toBe(true)
   expect(error.message).toContain('the server broke the protocol')
   expect(await database.query('SELECT count(*)::int AS n FROM t')).toEqual([{ n: 1 }])
+})
+
+test.each([
+  ['too short for its fields', 'Z\0\0\0\x05I', 'R\0\0\0\x05I'],
+  ['of an unknown kind', 'Z\0\0\0\x05I', 'R\0\0\0\x04I'],
+])('a message that is %s ends the connection, and not the process', async (_, word, by) => {
+  const before = await pidOf()
+  tap.garbleAnswer(word, by)
+  const error = (await errorOf(adapter.queryRaw(sql('INSERT INTO t VALUES (2)')))) as DriverAdapterError
+  expect(error.message).toContain('the server broke the protocol')
+  expect(isOutcomeUnknown(error)).toBe(true)
+  expect(await pidOf()).not.toBe(before)
+})
+
+test('a server whose answer to the login cannot be read fails the attempt, and not the process', async () => {
+  const front = new WireTap()
+  const pool = new RealPool({
+    connectionString: await front.inFrontOf(database.url),
+    pool: { minSize: 0, maxSize: 1 },
+  })
+  await pool.open()
+  // AuthenticationOk becomes a request that no client knows.
+  front.garbleAnswer('R\0\0\0\x08\0\0\0\0', 'R\0\0\0\x08\0\0\0\x63')
+  // The pool tries again by itself.
+  expect((await pool.use((client) => client.query('SELECT 1 AS n'))).rows).toEqual([{ n: 1 }])
+  await pool.close()
+  front.close()
 })

@@ -5,7 +5,7 @@
  * of a result with one row, an object, an event and two listeners for each message. statement.ts says how much.
  */
 import type { Client } from 'pg'
-import { activeQueryOf, relayMessages } from './client-state.js'
+import { activeQueryOf, isUnreadable, relayMessages } from './client-state.js'
 import { ProtocolViolation } from './protocol-violation.js'
 import { Texts } from './texts.js'
 
@@ -56,12 +56,17 @@ export function readAnswersOf<T extends AnswerTaker>(
       try {
         reader.read(chunk)
       } catch (error) {
-        if (!(error instanceof ProtocolViolation)) throw error
+        if (!isUnreadable(error)) throw error
         isMalformed = true
-        onViolation(error)
+        onViolation(error instanceof ProtocolViolation ? error : unreadable(error))
       }
     }
   })
+}
+
+/** node-postgres throws where a message is shorter than its fields, or of a kind that it does not know. */
+function unreadable(error: unknown): ProtocolViolation {
+  return new ProtocolViolation('a message cannot be read', { cause: error })
 }
 
 class AnswerReader<T extends AnswerTaker> {

@@ -98,6 +98,14 @@ export function submitQuery(client: Client, query: Submittable): void {
   pg._pulseQueryQueue()
 }
 
+/** An error of a listener, which may be the user's: node-postgres itself has read the message without one. */
+const listenerErrors = new WeakSet<object>()
+
+/** Whether `passOn` of `relayMessages` threw because node-postgres could not read the bytes. */
+export function isUnreadable(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && !listenerErrors.has(error)
+}
+
 /**
  * Reads what the socket receives before the client does: what is passed on it gets as if it came from the socket. The
  * client listens only when it connects, and with TLS to another socket than the first.
@@ -107,6 +115,15 @@ export function relayMessages(
   read: (passOn: (bytes: Buffer) => void) => (chunk: Buffer) => void,
 ): void {
   const { connection } = privateOf(client)
+  const emit: unknown = Reflect.get(connection, 'emit')
+  connection.emit = (...args): boolean => {
+    try {
+      return Reflect.apply(emit as typeof connection.emit, connection, args)
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) listenerErrors.add(error)
+      throw error
+    }
+  }
   const attach = connection.attachListeners.bind(connection)
   connection.attachListeners = (stream) => {
     const relay = new EventEmitter()

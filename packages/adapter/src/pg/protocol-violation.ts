@@ -2,7 +2,7 @@
 export class ProtocolViolation extends Error {
   override readonly name = 'ProtocolViolation'
 
-  constructor(what: string) {
-    super(`the server broke the protocol: ${what}; the connection was closed`)
+  constructor(what: string, options?: ErrorOptions) {
+    super(`the server broke the protocol: ${what}; the connection was closed`, options)
   }
 }

@@ -75,7 +75,13 @@ describe('questions about an error', () => {
   })
 
   test.each(['40001', '40P01'])('%s, in a statement', async (code) => {
-    expectAnswers(await errorOf(prisma.$executeRawUnsafe(raise(code))), { retryable: true })
+    await world.database.query(
+      `CREATE OR REPLACE FUNCTION fail(code text) RETURNS void LANGUAGE plpgsql AS $$
+       BEGIN RAISE EXCEPTION USING ERRCODE = code; END $$`,
+    )
+    expectAnswers(await errorOf(prisma.$executeRawUnsafe(`SELECT fail('${code}')`)), { retryable: true })
+    // By itself, a DO block may have committed before it failed.
+    expectAnswers(await errorOf(prisma.$executeRawUnsafe(raise(code))), { unknown: true })
     const inside = prisma.$transaction((tx) => tx.$executeRawUnsafe(raise(code)))
     expectAnswers(await errorOf(inside), { retryable: true })
   })

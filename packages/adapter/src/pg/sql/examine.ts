@@ -33,16 +33,35 @@ import {
   SHARING,
 } from './words.js'
 
+/** The facts that the tokens of a text show by themselves. */
 export interface Findings {
   /** How many statements there are, empty ones aside. */
   readonly statements: number
+  /**
+   * Whether the text plainly only reads: it saves nothing, also if the connection is lost. Locks of rows (`FOR UPDATE`)
+   * end with the connection. False where that is not certain.
+   */
   readonly isRead: boolean
+  /** Whether it plainly is one statement that leaves nothing in the session, so that others in flight do not meet it. */
   readonly mayShare: boolean
+  /**
+   * Whether it may leave something in the session, or undo what `configure` has set. What functions of the user's own,
+   * `DO` and `CALL` do is not seen.
+   */
   readonly changesSession: boolean
+  /** Whether it does so in a way that DISCARD ALL does not undo: LOAD, `setseed`, `dblink_connect`. */
   readonly outlastsDiscard: boolean
+  /**
+   * Whether prepared statements plainly are there after it, and mean the same: it alters no table, gives up no
+   * statement, sets no `search_path`, and calls no function that may do so. False where that is not certain.
+   */
   readonly keepsPrepared: boolean
+  /**
+   * Whether all of it is saved, or nothing, where it runs outside of a transaction. False where that is not certain:
+   * COMMIT in the text, `CALL` and `DO`, which may commit, and commands in several transactions (`CONCURRENTLY`).
+   */
   readonly isAtomic: boolean
-  /** Of each statement that is transaction control, in order. */
+  /** The transaction control in the text, in order; empty for most texts. */
   readonly controls: readonly TransactionControl[]
 }
 

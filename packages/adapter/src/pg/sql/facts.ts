@@ -4,39 +4,11 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { TransactionControl } from './control.js'
-import { examine } from './examine.js'
+import { examine, type Findings } from './examine.js'
 
 export type { TransactionControl } from './control.js'
 
-export interface Facts {
-  /** How many statements there are, empty ones aside. */
-  readonly statements: number
-  /**
-   * Whether the text plainly only reads: it saves nothing, also if the connection is lost. Locks of rows (`FOR UPDATE`)
-   * end with the connection. False where that is not certain.
-   */
-  readonly isRead: boolean
-  /** Whether it plainly is one statement that leaves nothing in the session, so that others in flight do not meet it. */
-  readonly mayShare: boolean
-  /**
-   * Whether it may leave something in the session, or undo what `configure` has set. What functions of the user's own,
-   * `DO` and `CALL` do is not seen.
-   */
-  readonly changesSession: boolean
-  /** Whether it does so in a way that DISCARD ALL does not undo: LOAD, `setseed`, `dblink_connect`. */
-  readonly outlastsDiscard: boolean
-  /**
-   * Whether prepared statements plainly are there after it, and mean the same: it alters no table, gives up no
-   * statement, sets no `search_path`, and calls no function that may do so. False where that is not certain.
-   */
-  readonly keepsPrepared: boolean
-  /**
-   * Whether all of it is saved, or nothing, where it runs outside of a transaction. False where that is not certain:
-   * COMMIT in the text, `CALL` and `DO`, which may commit, and commands in several transactions (`CONCURRENTLY`).
-   */
-  readonly isAtomic: boolean
-  /** The transaction control in the text, in order; empty for most texts. */
-  readonly controls: readonly TransactionControl[]
+export interface Facts extends Findings {
   /** The transaction control that the text is, where it is one statement of that kind and nothing else. */
   readonly control: TransactionControl | undefined
   /** Whether a COMMIT is in the text, or a PREPARE TRANSACTION: without an answer it is not known what was saved. */

@@ -372,11 +372,11 @@ export class PgConnection {
     before: readonly string[] = NO_COMMANDS,
   ): Promise<StatementResult<C>> {
     if (this.#toSend > 0) this.#toSend--
+    if (this.#sharesSession) return this.#runInSharedSession(before, config)
     // node-postgres would not end the wait for a statement that is sent behind a reset (`query_timeout`).
     if (this.#resetAnswer !== undefined && hasReadTimeout(this.client)) {
       return this.#resetAnswer.then(() => this.#run(config, before, false))
     }
-    if (this.#sharesSession) return this.#runInSharedSession(before, config)
     return this.#run(config, before, false)
   }
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   isDown = false
-  // What nobody could cancel, and whose sockets are closed.
+  // Statements that could not be cancelled, and whose sockets are closed.
   await terminateSleepers()
   await stage.clear()
 })

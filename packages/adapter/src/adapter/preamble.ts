@@ -20,7 +20,7 @@ const AUTOSAVE = 'SAVEPOINT real_pool_autosave'
 const UNDO_AUTOSAVE = 'ROLLBACK TO SAVEPOINT real_pool_autosave'
 const END_AUTOSAVE = 'RELEASE SAVEPOINT real_pool_autosave'
 
-/** What a statement, or a script of several statements, does to the transaction. */
+/** The effect of a statement, or of a script of several statements, on the transaction. */
 export type Control = TransactionControl['kind'] | 'several'
 
 /**

@@ -246,7 +246,7 @@ class RealPoolTransaction implements Transaction {
   /** The tag says what the statement was, the text only names the savepoint. */
   #noteSavepoints(tag: string, { control, controls, statements }: Facts): void {
     const name = control !== undefined && 'name' in control ? control.name : undefined
-    // Of a script, the tag tells of the last statement only.
+    // The tag of a script is that of its last statement.
     if (statements > 1) {
       for (const each of controls) if (each.kind === 'savepoint') this.#first.savepointBegan(each.name)
     }
